@@ -1,0 +1,1 @@
+"""What a partner runs: it writes, seals, sends, receives and opens referrals."""

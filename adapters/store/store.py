@@ -1,0 +1,154 @@
+"""Opens the partner's database and its transactions; what is committed survives a crash, the rest never happened.
+
+SQLite in WAL mode with `synchronous=FULL`: an answer that was given is on the disk. The file is readable by its
+owner only; encrypting the disk beneath it is the operator's part, and nothing here promises it.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DBAPIError
+from sqlmodel import Session
+
+from adapters.store.dossiers import Dossiers
+from adapters.store.keyring import Keyring
+from adapters.store.papers import Papers
+from adapters.store.traffic import Traffic
+from keys.errors import PasserelleError
+
+__all__ = ["REVISION", "Store", "StoreError", "Transaction", "connect"]
+
+REVISION: Final = "0001"
+"""The migration this program works with; `passerelle-adapter migrate` brings a database to it."""
+BUSY_MILLISECONDS: Final = 5000
+"""How long a transaction waits for another program before it gives up."""
+_OTHERS: Final = 0o077
+_CODES: Final = {
+    "SQLITE_BUSY": "store-busy",
+    "SQLITE_LOCKED": "store-busy",
+    "SQLITE_FULL": "store-full",
+    "SQLITE_CORRUPT": "store-damaged",
+    "SQLITE_NOTADB": "store-damaged",
+    "SQLITE_SCHEMA": "store-not-migrated",
+}
+
+
+class StoreError(PasserelleError):
+    """The database cannot be used now; nothing was changed, and the same call may succeed later."""
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """Everything that happens together or not at all, by the shelf it is kept on."""
+
+    session: Session
+
+    @cached_property
+    def dossiers(self) -> Dossiers:
+        """Referrals, their contents and their steps."""
+        return Dossiers(self.session)
+
+    @cached_property
+    def papers(self) -> Papers:
+        """Consents and agreements."""
+        return Papers(self.session)
+
+    @cached_property
+    def traffic(self) -> Traffic:
+        """What waits to be sent, what was received, alarms and cursors."""
+        return Traffic(self.session)
+
+    @cached_property
+    def keyring(self) -> Keyring:
+        """Our own key chain and everybody's statements as the journal has them."""
+        return Keyring(self.session)
+
+
+class Store:
+    """The database of one partner."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Take an engine made by `connect`."""
+        self._engine = engine
+
+    @classmethod
+    def open(cls, path: Path) -> Store:
+        """Open a database that `migrate` made.
+
+        Raises `StoreError` (store-missing, store-readable-by-others, store-not-migrated, and as a transaction does).
+        """
+        try:
+            mode = path.stat().st_mode
+        except OSError:
+            raise StoreError("store-missing") from None
+        if stat.S_IMODE(mode) & _OTHERS:
+            raise StoreError("store-readable-by-others")
+        store = cls(connect(path))
+        with store.transaction() as tx:
+            try:
+                found = tx.session.execute(text("SELECT version_num FROM alembic_version")).scalar()
+            except DBAPIError as error:
+                # A file that is no database is damaged; a database without our table was never migrated.
+                raise _translated(error, "store-not-migrated") from None
+        if found != REVISION:
+            raise StoreError("store-not-migrated")
+        return store
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """One transaction, alone in writing; committed at the end of the block, undone by any exception in it.
+
+        Raises `StoreError`: store-busy (another program holds it), store-full (no room on the disk), store-damaged,
+        store-unwritable.
+        """
+        try:
+            with Session(self._engine) as session, session.begin():
+                session.connection()  # the lock is taken here, before anything is read
+                yield Transaction(session)
+        except DBAPIError as error:
+            raise _translated(error, "store-unwritable") from None
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self._engine.dispose()
+
+
+def connect(path: Path) -> Engine:
+    """An engine whose file is private from its first byte and whose every transaction takes the lock at once."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    os.close(descriptor)
+    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_MILLISECONDS / 1000})
+    event.listen(engine, "connect", _configure)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _configure(connection: sqlite3.Connection, _record: Any) -> None:  # noqa: ANN401 - SQLAlchemy's own record
+    connection.isolation_level = None  # we say BEGIN ourselves: the library would wait until the first write
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON", "trusted_schema=OFF"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    # A transaction that reads first and then writes could be refused half-way; this one is alone from the start.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _translated(error: DBAPIError, otherwise: str) -> BaseException:
+    """Our error for one of the database's; a broken rule of the tables is a fault of ours and stays what it is."""
+    cause = error.orig
+    if not isinstance(cause, sqlite3.DatabaseError) or isinstance(cause, sqlite3.IntegrityError):
+        return error
+    name = getattr(cause, "sqlite_errorname", "") or ""
+    code = next((code for known, code in _CODES.items() if name.startswith(known)), otherwise)
+    return StoreError(code)

@@ -1,0 +1,1 @@
+"""The broker: it carries sealed referrals between partners, decides, records, and cannot read them."""

@@ -1,0 +1,74 @@
+"""Writes the one file with which an auditor can check everything the broker did, offline and without trusting it.
+
+PROTOCOL §7 (*Receipts and bundles*). The reading itself is journalled first, so that it is in the bundle it made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import BinaryIO
+
+from consent.agreement import SIGNATURE_KIND
+from consent.statement import STATEMENT_KIND
+from gateway.broker import Broker
+from gateway.journal_files import tile_data
+from gateway.sequencer.integration import integrate
+from gateway.store.tiles import PublishedCheckpoint
+from gateway.store.transaction import Transaction
+from journal.bundle import write_bundle
+from journal.layout import SignedAgreement
+from journal.tiles import ENTRIES, HEIGHT, WIDTH, TilePath
+from keys.signing import SignedDocument
+
+__all__ = ["export_bundle"]
+
+
+def export_bundle(broker: Broker, out: BinaryIO, at: datetime) -> PublishedCheckpoint:
+    """Journal that the journal is read, publish it, and write everything up to that checkpoint to `out`.
+
+    Raises `StoreUnavailableError`, `NotInitialisedError`, and `OSError` when `out` cannot be written.
+    """
+    with broker.store.transaction() as tx:
+        tx.journal.append(tx.journal.lock(at), type="audit.read", actor=broker.settings.address)
+    more = True
+    while more:
+        with broker.store.transaction() as tx:
+            more = integrate(tx, broker.keys.journal, at)
+    with broker.store.reading() as tx:
+        checkpoint = tx.tiles.newest_checkpoint()
+        if checkpoint is None:
+            raise AssertionError  # one was just published
+        write_bundle(
+            out,
+            checkpoint=checkpoint.note,
+            vkeys=broker.keys.journal.vkeys,
+            files=_files(tx, checkpoint.size),
+            openings=tx.journal.openings(checkpoint.size),
+            agreements=_agreements(tx),
+            statements=(SignedDocument.parse(data, STATEMENT_KIND) for _, data in tx.statements.all_documents()),
+        )
+    return checkpoint
+
+
+def _files(tx: Transaction, size: int) -> Iterator[tuple[str, bytes]]:
+    """Every tile of a tree of `size` leaves, level by level, then the entries."""
+    for path in _paths(size):
+        data = tile_data(tx, path)
+        if data is None:
+            raise AssertionError  # the tree was published, so all of its tiles are there
+        yield str(path), data
+
+
+def _paths(size: int) -> Iterator[TilePath]:
+    levels = -(-size.bit_length() // HEIGHT)
+    for level, count in [*((level, size >> (HEIGHT * level)) for level in range(levels)), (ENTRIES, size)]:
+        for first in range(0, count, WIDTH):
+            yield TilePath(level, first // WIDTH, min(WIDTH, count - first))
+
+
+def _agreements(tx: Transaction) -> Iterator[SignedAgreement]:
+    for agreement, payload in tx.agreements.all():
+        given = tx.agreements.signatures(agreement.document.id, agreement.document.version).values()
+        signatures = (SignedDocument.parse(data, SIGNATURE_KIND) for data in given if data)
+        yield SignedAgreement(payload, tuple(signatures))

@@ -1,0 +1,41 @@
+"""The broker as its parts see it: where it keeps things, what time it is, and what it signs with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from consent.identifiers import gateway_address
+from gateway.broker_keys import BrokerKeys
+from gateway.directory.catalogue import Catalogue
+from gateway.mailboxes import Mailboxes
+from gateway.store.store import Store
+from gateway.verifiers import Verifiers
+from keys.documents import Address, Clock
+
+__all__ = ["Broker", "BrokerSettings"]
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerSettings:
+    """What an operator decides about a broker; `public_url` has no final slash and is the OAuth issuer."""
+
+    public_url: str
+    territory: str
+
+    @property
+    def address(self) -> Address:
+        """The broker's own address."""
+        return gateway_address(self.territory)
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Everything a request may use; nothing is global, and the clock is one of the parts."""
+
+    settings: BrokerSettings
+    store: Store
+    keys: BrokerKeys
+    clock: Clock
+    mailboxes: Mailboxes = field(default_factory=Mailboxes)
+    verifiers: Verifiers = field(default_factory=Verifiers)
+    catalogue: Catalogue = field(default_factory=Catalogue)

@@ -1,0 +1,21 @@
+"""The operator's program, `passerelle-gateway`: what is done with the broker on its own host."""
+
+from __future__ import annotations
+
+import sys
+
+from gateway.commands import agreements, directory, journal, organisations
+from gateway.commands import broker as _broker  # noqa: F401 - registers the commands of the broker itself
+from gateway.commands.program import TERMINAL, app
+
+__all__ = ["app", "main"]
+
+app.add_typer(organisations.app, name="organisation")
+app.add_typer(agreements.app, name="agreement")
+app.add_typer(directory.app, name="directory")
+app.add_typer(journal.app, name="journal")
+
+
+def main() -> None:
+    """Run the program and leave with its exit code."""
+    sys.exit(TERMINAL.run(app))

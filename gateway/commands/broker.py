@@ -1,0 +1,125 @@
+"""The broker itself: begin, migrate, check, serve, and tell partners what to pin."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+
+import typer
+
+from gateway.app import create_app
+from gateway.commands.program import TERMINAL, SettingsFile, app, now, open_keys, opened_broker, passphrase, word
+from gateway.founding import found_broker
+from gateway.logs import configure_logs
+from gateway.serving import listen, serve
+from gateway.settings import Settings, load_settings, unknown_variables
+from gateway.store.migration import SchemaError, migrate, require_current, schema_state
+from gateway.store.store import Store
+from gateway.wellknown import pin_code, pins
+from keys.errors import PasserelleError, about
+from keys.terminal import REFUSED
+
+__all__: list[str] = []
+
+
+@app.command("init", help=word("cli.init.help"))
+def init(settings_file: SettingsFile = None) -> None:
+    """Make the tables, the keys and the journal of a new broker."""
+    settings = load_settings(settings_file)
+    secret = passphrase(settings, twice=True)
+    store = _private_store(settings)
+    try:
+        keys = found_broker(settings.broker, store, settings.keystore, secret, origin=settings.origin, at=now())
+    finally:
+        store.close()
+    TERMINAL.say("cli.founded", territory=settings.territory, keystore=settings.keystore, origin=keys.journal.origin)
+
+
+@app.command("migrate", help=word("cli.migrate.help"))
+def migrate_database(settings_file: SettingsFile = None) -> None:
+    """Bring the database to the form of this release."""
+    settings = load_settings(settings_file)
+    store = _private_store(settings)
+    try:
+        with about(settings.database_path):
+            before = schema_state(store)
+            migrate(store)
+    finally:
+        store.close()
+    TERMINAL.say("cli.already-migrated" if before == "current" else "cli.migrated")
+
+
+@app.command("check", help=word("cli.check.help"))
+def check(settings_file: SettingsFile = None) -> None:
+    """Show the settings without secrets, and try everything that `serve` needs; each fault is told."""
+    settings = load_settings(settings_file)
+    for name, value in settings.shown():
+        TERMINAL.show(f"{name:<16} {value}")
+    unknown = unknown_variables(os.environ)
+    for name in unknown:
+        TERMINAL.complain(word("cli.unknown-variable", name=name))
+    store = Store(settings.database)
+    try:
+        is_current = _succeeds(lambda: _check_schema(settings, store))
+        is_whole = is_current and _succeeds(lambda: _check_keys(settings, store))
+    finally:
+        store.close()
+    if unknown or not is_whole:
+        raise typer.Exit(REFUSED)
+    TERMINAL.say("cli.all-well")
+
+
+@app.command("serve", help=word("cli.serve.help"))
+def serve_broker(settings_file: SettingsFile = None) -> None:
+    """Serve until stopped; nothing is migrated or created."""
+    settings = load_settings(settings_file)
+    with opened_broker(settings) as broker:
+        listening = listen(settings.host, settings.port)
+        configure_logs(settings.log_level)
+        TERMINAL.say("cli.serving", url=settings.public_url, host=settings.host, port=listening.getsockname()[1])
+        serve(create_app(broker), listening, stop_seconds=settings.stop_seconds)
+
+
+@app.command("pins", help=word("cli.pins.help"))
+def show_pins(settings_file: SettingsFile = None) -> None:
+    """Print what partners pin, and the short code that both ends read aloud."""
+    with opened_broker(load_settings(settings_file)) as broker:
+        document = pins(broker)
+        code = pin_code(broker)
+    TERMINAL.show(json.dumps(document, indent=2))
+    typer.echo(word("cli.pin-code", code=code), err=True)  # apart, so that the document can go to a file
+
+
+def _private_store(settings: Settings) -> Store:
+    """The database, made readable by its owner only when it is not there yet: it says who refers to whom."""
+    path = settings.database_path
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.touch(mode=0o600)
+    return Store(settings.database)
+
+
+def _check_schema(settings: Settings, store: Store) -> None:
+    with about(settings.database_path):
+        if not settings.database_path.exists():
+            raise SchemaError("schema-empty")
+        require_current(store)
+    TERMINAL.say("cli.schema-current")
+
+
+def _check_keys(settings: Settings, store: Store) -> None:
+    keys = open_keys(settings, store)
+    with store.reading() as tx:
+        head = tx.journal.head()
+        newest = tx.tiles.newest_checkpoint()
+    TERMINAL.say("cli.keystore-opens")
+    TERMINAL.say("cli.journal", origin=keys.journal.origin, size=head.size, published=newest.size if newest else 0)
+
+
+def _succeeds(step: Callable[[], None]) -> bool:
+    try:
+        step()
+    except PasserelleError as error:
+        TERMINAL.complain(TERMINAL.explain(error))
+        return False
+    return True

@@ -1,0 +1,106 @@
+"""What the commands of `passerelle-gateway` share: the program, its settings, and the broker they open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway.broker import Broker
+from gateway.broker_keys import BrokerKeys
+from gateway.settings import DEFAULT_FILE, FILE_VARIABLE, Settings, SettingsError
+from gateway.store.journal import Instance, NotInitialisedError
+from gateway.store.migration import SchemaError, require_current
+from gateway.store.store import Store
+from journal.notes import open_note
+from keys.errors import ForgedError, KeystoreError, MalformedError, about
+from keys.keystore import Keystore
+from keys.terminal import Terminal
+
+__all__ = ["TERMINAL", "SettingsFile", "app", "now", "open_keys", "opened_broker", "opened_store", "passphrase", "word"]
+
+TERMINAL = Terminal("passerelle-gateway", "gateway", "consent", "journal")
+word = TERMINAL.word
+app = TERMINAL.app("cli.help")
+
+SettingsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--settings",
+        metavar=word("cli.metavar.file"),
+        help=word("cli.settings", default=DEFAULT_FILE, variable=FILE_VARIABLE),
+        envvar=FILE_VARIABLE,
+    ),
+]
+
+
+def now() -> datetime:
+    """The clock of this machine."""
+    return datetime.now(tz=UTC)
+
+
+def passphrase(settings: Settings, *, twice: bool = False) -> str:
+    """The keystore's passphrase: a secret, the first line of a private file, or typed unseen."""
+    if settings.passphrase is not None:
+        return settings.passphrase.get_secret_value()
+    if settings.passphrase_file is None:
+        return TERMINAL.passphrase(None, twice=twice)
+    with about(settings.passphrase_file):
+        return TERMINAL.passphrase(settings.passphrase_file)
+
+
+@contextmanager
+def opened_store(settings: Settings) -> Iterator[Store]:
+    """The database, of this program's form; raises `SchemaError`, and `StoreUnavailableError` when it is locked."""
+    store = Store(settings.database)
+    try:
+        with about(settings.database_path):
+            if not settings.database_path.exists():
+                raise SchemaError("schema-empty")  # to connect would make the file
+            require_current(store)
+        yield store
+    finally:
+        store.close()
+
+
+@contextmanager
+def opened_broker(settings: Settings) -> Iterator[Broker]:
+    """The broker with its keys; raises as `opened_store` and `open_keys` do."""
+    with opened_store(settings) as store:
+        yield Broker(settings.broker, store, open_keys(settings, store), now)
+
+
+def open_keys(settings: Settings, store: Store) -> BrokerKeys:
+    """The keys of the broker whose database this is.
+
+    Raises `NotInitialisedError` (journal-missing), `SettingsError` (settings-of-another), `FileError`, and
+    `KeystoreError`, also for the keys of another broker (keystore-of-another): they did not sign this journal.
+    """
+    instance = _instance(settings, store)
+    with about(settings.keystore):
+        stored = Keystore.open(settings.keystore, passphrase(settings)).keys
+        keys = BrokerKeys.from_stored(stored, settings.broker.address, instance.origin)
+        with store.reading() as tx:
+            newest = tx.tiles.newest_checkpoint()
+        try:
+            open_note(newest.note if newest else b"", keys.journal.vkeys)
+        except (ForgedError, MalformedError):
+            raise KeystoreError("keystore-of-another") from None
+    return keys
+
+
+def _instance(settings: Settings, store: Store) -> Instance:
+    """Which broker the database belongs to, which must be the one of the settings."""
+    with store.reading() as tx:
+        instance = tx.journal.instance()
+    if instance is None:
+        raise NotInitialisedError("journal-missing")
+    if instance.territory != settings.territory:
+        raise SettingsError("settings-of-another", "/territory")
+    if instance.origin != settings.origin:
+        raise SettingsError("settings-of-another", "/public_url")
+    return instance

@@ -1,0 +1,1 @@
+"""Builds the journal's tree from its leaves and signs what it has become (PROTOCOL §7)."""

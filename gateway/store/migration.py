@@ -1,0 +1,74 @@
+"""Brings the broker's database to the form this program works with; only ever on request.
+
+ARCHITECTURE §5: `serve` never migrates. Each migration works with the release before it, and all of them happen in
+one transaction, so that a failure leaves the database as it was.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection
+
+from gateway.store.store import Store
+from keys.errors import PasserelleError
+
+__all__ = ["SchemaError", "SchemaState", "migrate", "require_current", "schema_state"]
+
+SchemaState = Literal["empty", "behind", "current", "ahead"]
+"""Where a database stands: without tables, older than this program, of this program, or newer than it."""
+
+
+class SchemaError(PasserelleError):
+    """The database is not of this program's form: schema-empty, schema-behind or schema-ahead."""
+
+
+def schema_state(store: Store) -> SchemaState:
+    """Compare the database's revision with the newest one that this program knows; nothing is written."""
+    with store.connected() as connection:
+        revision = MigrationContext.configure(connection).get_current_revision()
+    if revision is None:
+        return "empty"
+    scripts = ScriptDirectory.from_config(_config())
+    if revision == scripts.get_current_head():
+        return "current"
+    return "behind" if revision in {script.revision for script in scripts.walk_revisions()} else "ahead"
+
+
+def migrate(store: Store) -> None:
+    """Make every table of a new database, or bring an older one up to date; what is there stays.
+
+    Raises `StoreUnavailableError` (storage-busy, storage-full), and `SchemaError` (schema-ahead) when a newer
+    release wrote it.
+    """
+    with store.connected(begin="BEGIN IMMEDIATE") as connection:
+        try:
+            command.upgrade(_config(connection), "head")
+        except CommandError:
+            raise SchemaError("schema-ahead") from None
+
+
+def require_current(store: Store) -> None:
+    """Return only if the database is of this program's form; else `SchemaError`."""
+    state = schema_state(store)
+    if state == "empty":
+        raise SchemaError("schema-empty")
+    if state == "behind":
+        raise SchemaError("schema-behind")
+    if state == "ahead":
+        raise SchemaError("schema-ahead")
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    folder = str(Path(__file__).parent.parent / "migrations")
+    config.set_main_option("script_location", folder.replace("%", "%%"))  # a sign of its own for configparser
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = connection
+    return config

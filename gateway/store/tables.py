@@ -1,0 +1,240 @@
+"""The rows of the broker's database; they never leave `gateway.store`.
+
+ARCHITECTURE §4: a row keeps the exact signed bytes (the truth) and indexed columns (a copy). Times are written as
+in documents, so that their order as text is their order in time. No column can hold a person's name or a referral
+in clear: what a referral says is only ever here as ciphertext.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+__all__ = ["GatewayRow"]
+
+
+class GatewayRow(SQLModel, registry=registry()):
+    """The broker's own registry of tables, apart from any other shell in the same process."""
+
+
+def _bytes(*, nullable: bool = False) -> Column[bytes]:
+    return Column(LargeBinary, nullable=nullable)
+
+
+class InstanceRow(GatewayRow, table=True):
+    """Which broker this database belongs to; one row, written by `init` and never again."""
+
+    __tablename__ = "instance"
+    id: int = Field(primary_key=True)
+    territory: str
+    origin: str
+    created: str
+
+
+class JournalHeadRow(GatewayRow, table=True):
+    """The end of the journal: how many leaves, and the time of the last; locked first by every transaction."""
+
+    __tablename__ = "journal_head"
+    id: int = Field(primary_key=True)
+    size: int
+    time: str
+
+
+class JournalLeafRow(GatewayRow, table=True):
+    """A leaf, in journal order; only ever inserted."""
+
+    __tablename__ = "journal_leaf"
+    position: int = Field(primary_key=True)
+    leaf: bytes = Field(sa_column=_bytes())
+
+
+class JournalOpeningRow(GatewayRow, table=True):
+    """The entry and salt behind a leaf; only an eraser may delete it."""
+
+    __tablename__ = "journal_opening"
+    position: int = Field(primary_key=True)
+    entry: bytes = Field(sa_column=_bytes())
+    salt: bytes = Field(sa_column=_bytes())
+
+
+class JournalPartyRow(GatewayRow, table=True):
+    """Which organisations an opening may be shown to."""
+
+    __tablename__ = "journal_party"
+    address: str = Field(primary_key=True)
+    position: int = Field(primary_key=True)
+
+
+class JournalTileRow(GatewayRow, table=True):
+    """A hash tile of C2SP tlog-tiles, rewritten longer until it holds 256 hashes."""
+
+    __tablename__ = "journal_tile"
+    level: int = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    width: int
+    data: bytes = Field(sa_column=_bytes())
+
+
+class JournalCheckpointRow(GatewayRow, table=True):
+    """A published checkpoint and the right edge of its tree; every one is kept."""
+
+    __tablename__ = "journal_checkpoint"
+    size: int = Field(primary_key=True)
+    time: str = Field(primary_key=True)
+    note: bytes = Field(sa_column=_bytes())
+    peaks: bytes = Field(sa_column=_bytes())
+
+
+class OrganisationRow(GatewayRow, table=True):
+    """A partner: whether it is active, what it may ask for, and where its chain of key statements stands."""
+
+    __tablename__ = "organisation"
+    address: str = Field(primary_key=True)
+    legal_name: str
+    jurisdiction: str
+    active: bool
+    scopes: str
+    root_fingerprint: str
+    chain_seq: int
+    chain_head: str
+
+
+class KeyStatementRow(GatewayRow, table=True):
+    """One key statement, whole, with its place in the journal."""
+
+    __tablename__ = "key_statement"
+    org: str = Field(primary_key=True)
+    seq: int = Field(primary_key=True)
+    sha256: str
+    position: int
+    time: str
+    document: bytes = Field(sa_column=_bytes())
+
+
+class PublishedKeyRow(GatewayRow, table=True):
+    """A key as its chain vouches for it; of a root, the Ed25519 half then the ML-DSA-65 half."""
+
+    __tablename__ = "published_key"
+    kid: str = Field(primary_key=True)
+    org: str = Field(index=True)
+    use: str
+    public: bytes = Field(sa_column=_bytes())
+    not_before: str
+    not_after: str
+    position: int
+    revoked_index: int | None = None
+
+
+class AgreementRow(GatewayRow, table=True):
+    """One version of an agreement and its state."""
+
+    __tablename__ = "agreement"
+    id: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    sha256: str
+    state: str
+    ended: str | None = None
+    payload: bytes = Field(sa_column=_bytes())
+
+
+class AgreementPartyRow(GatewayRow, table=True):
+    """A party of an agreement, and its signature once given."""
+
+    __tablename__ = "agreement_party"
+    id: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    address: str = Field(primary_key=True, index=True)
+    signature: bytes | None = Field(default=None, sa_column=_bytes(nullable=True))
+
+
+class StatementRow(GatewayRow, table=True):
+    """One version of a consent statement, its receipt, and whether it is the newest."""
+
+    __tablename__ = "statement"
+    __table_args__ = (
+        Index("statement_newest", "id", unique=True, sqlite_where=text("newest"), postgresql_where=text("newest")),
+    )
+    id: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    newest: bool
+    issuer: str
+    sha256: str
+    document: bytes = Field(sa_column=_bytes())
+    receipt: bytes = Field(sa_column=_bytes())
+
+
+class StatementUseRow(GatewayRow, table=True):
+    """How many times a grant was used."""
+
+    __tablename__ = "statement_use"
+    statement: str = Field(primary_key=True)
+    gid: str = Field(primary_key=True)
+    uses: int
+
+
+class ReferralRow(GatewayRow, table=True):
+    """Where a referral stands, as the transition table says."""
+
+    __tablename__ = "referral"
+    ref: str = Field(primary_key=True)
+    requester: str
+    owner: str
+    agreement: str
+    statement: str = Field(index=True)
+    purpose: str
+    part_of: str | None = Field(default=None, index=True)
+    status: str
+    state: str
+
+
+class EnvelopeRow(GatewayRow, table=True):
+    """An accepted envelope: its receipt for life, its sealed bytes until the recipient has stored them."""
+
+    __tablename__ = "envelope"
+    __table_args__ = (
+        UniqueConstraint("ref", "sender", "seq", name="envelope_seq"),
+        Index(
+            "envelope_waiting",
+            "recipient",
+            "position",
+            sqlite_where=text("waiting"),
+            postgresql_where=text("waiting"),
+        ),
+        Index("envelope_told", "recipient", "told", "position"),
+    )
+    id: str = Field(primary_key=True)
+    payload_sha256: str
+    ref: str
+    sender: str
+    recipient: str
+    seq: int
+    told: bool
+    """True for events and notices, which are told in order; False for what is leased."""
+    waiting: bool
+    """True while a leased kind has not been acknowledged, refused at pick-up, or expired."""
+    leased_until: str | None = None
+    position: int
+    exp: str
+    wire: bytes | None = Field(default=None, sa_column=_bytes(nullable=True))
+    receipt: bytes = Field(sa_column=_bytes())
+    ack: bytes | None = Field(default=None, sa_column=_bytes(nullable=True))
+
+
+class ReplayRow(GatewayRow, table=True):
+    """A value that may be used once (a proof's or an assertion's `jti`), until it could not be used anyway."""
+
+    __tablename__ = "replay"
+    realm: str = Field(primary_key=True)
+    digest: str = Field(primary_key=True)
+    until: str = Field(index=True)
+
+
+class ServiceRow(GatewayRow, table=True):
+    """A service of the directory, as it is shown; nothing in it is about a person."""
+
+    __tablename__ = "service"
+    id: str = Field(primary_key=True)
+    document: bytes = Field(sa_column=_bytes())
+    imported: str = Field(index=True)
+    """When this directory was imported; the same for every service of one import."""

@@ -1,0 +1,63 @@
+"""One transaction: every table of the broker, seen at the same moment and changed together or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from gateway.store.agreements import AgreementTable
+from gateway.store.envelopes import EnvelopeTable
+from gateway.store.journal import JournalTable
+from gateway.store.keys import KeyTable
+from gateway.store.organisations import OrganisationTable
+from gateway.store.referrals import ReferralTable
+from gateway.store.replay import ReplayTable
+from gateway.store.services import ServiceTable
+from gateway.store.statements import StatementTable
+from gateway.store.tiles import TileTable
+from keys.documents import Address
+
+__all__ = ["Transaction"]
+
+
+class Transaction:
+    """The tables, by what they are about; `journal.lock` comes before any other read (PROTOCOL §6, *Order*)."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.journal = JournalTable(connection)
+        self.tiles = TileTable(connection)
+        self.organisations = OrganisationTable(connection)
+        self.keys = KeyTable(connection)
+        self.agreements = AgreementTable(connection)
+        self.statements = StatementTable(connection)
+        self.referrals = ReferralTable(connection)
+        self.envelopes = EnvelopeTable(connection)
+        self.replay = ReplayTable(connection)
+        self.services = ServiceTable(connection)
+        self.news: set[Address] = set()
+        """Who is to be woken once this is committed."""
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """What is raised inside undoes what was done inside, the journal's entries included, and nothing else."""
+        head, news = self.journal.snapshot(), frozenset(self.news)
+        self.connection.exec_driver_sql("SAVEPOINT job")
+        try:
+            yield
+        except DBAPIError:
+            raise  # a database that fails may have ended the whole transaction: whoever began it undoes it
+        except BaseException:
+            self.connection.exec_driver_sql("ROLLBACK TO job")
+            self.connection.exec_driver_sql("RELEASE job")
+            self.journal.restore(head)
+            self.news &= news
+            raise
+        self.connection.exec_driver_sql("RELEASE job")
+
+    def flush(self) -> None:
+        """Write what is kept for the end of the transaction: the new head of the journal."""
+        self.journal.flush()

@@ -1,0 +1,1 @@
+"""What anyone can check afterwards: entries, a Merkle tree, signed checkpoints, offline proofs."""

@@ -1,0 +1,1 @@
+"""The demonstration: one broker, several partners and invented people in one process."""
