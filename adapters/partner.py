@@ -47,6 +47,15 @@ class Round:
     troubles: list[str] = field(default_factory=list)
     waiting: int = 0
 
+    def add(self, later: Round) -> None:
+        """Count a later round as one with this one; its troubles are the ones that remain."""
+        self.sent.accepted += later.sent.accepted
+        self.sent.refused += later.sent.refused
+        self.sent.stopped, self.troubles, self.waiting = later.sent.stopped, later.troubles, later.waiting
+        self.arrivals += later.arrivals
+        self.told += later.told
+        self.agreements += later.agreements
+
 
 class Adapter:
     """One partner: its office, its outbox, its inbox, and the stream of what others tell."""
@@ -151,8 +160,8 @@ class Adapter:
 
     def cancel(self, ref: str, reason: str) -> Queued | Refused:
         """The request is withdrawn, before (T10) or after (T19) it was accepted, and why."""
-        before = self.show(ref).state.status in {"draft", "requested"}
-        return self.step(ref, _event("T10" if before else "T19", reason=reason))
+        before = self.step(ref, _event("T10", reason=reason))
+        return self.step(ref, _event("T19", reason=reason)) if isinstance(before, Refused) else before
 
     def appointment(self, ref: str) -> Queued | Refused:
         """An appointment was made (T13)."""

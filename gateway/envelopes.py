@@ -60,8 +60,7 @@ def envelopes_router(broker: Broker) -> APIRouter:
 def _verified(broker: Broker, wire: bytes) -> Envelope:
     """Form, signature and digests, with no lock held; whether the key may be used is asked again under it."""
     unverified = UnverifiedEnvelope.parse(wire)
-    with broker.store.reading() as tx:
-        verifier = broker.verifiers.find(tx, unverified.signed.keyids[0])
+    verifier = broker.verifiers.find(broker.store, unverified.signed.keyids[0])
     return unverified.verify(verifier)
 
 

@@ -15,8 +15,7 @@ __all__ = ["check_signer", "verified_document"]
 def verified_document(broker: Broker, body: bytes, kind: str) -> SignedDocument:
     """A document of this kind whose signature holds; raises `MalformedError`, `UntrustedKeyError`, `ForgedError`."""
     signed = SignedDocument.parse(body, kind)
-    with broker.store.reading() as tx:
-        verifier = broker.verifiers.find(tx, signed.keyids[0])
+    verifier = broker.verifiers.find(broker.store, signed.keyids[0])
     signed.verify((verifier,))
     return signed
 

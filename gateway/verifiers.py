@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections import OrderedDict
 
-from gateway.store.transaction import Transaction
+from gateway.store.store import Store
 from keys.errors import UntrustedKeyError
 from keys.identity import Verifier, verifier
 
@@ -14,14 +14,22 @@ REMEMBERED = 4096
 
 
 class Verifiers:
-    """Signing keys by id. An id contains the digest of its key, so what is remembered can never become wrong."""
+    """Signing keys by id. An id holds the digest of its key, so what is remembered can never become wrong."""
 
     def __init__(self) -> None:
-        self._make = lru_cache(maxsize=REMEMBERED)(lambda org, public: verifier(org, "signing", public))
+        self._known: OrderedDict[str, Verifier] = OrderedDict()
 
-    def find(self, tx: Transaction, kid: str) -> Verifier:
+    def find(self, store: Store, kid: str) -> Verifier:
         """The verifier of a published signing key; raises `UntrustedKeyError` (key-unknown)."""
-        key = tx.keys.get(kid)
+        known = self._known.get(kid)
+        if known is not None:
+            self._known.move_to_end(kid)
+            return known
+        with store.reading() as tx:
+            key = tx.keys.get(kid)
         if key is None or key.use != "signing":
             raise UntrustedKeyError("key-unknown", "/signatures/0/keyid")
-        return self._make(kid.partition("#")[0], key.raw)
+        made = self._known[kid] = verifier(kid.partition("#")[0], "signing", key.raw)
+        if len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+        return made

@@ -15,6 +15,7 @@ from adapters.consents import read_consent
 from adapters.outgoing import Queued
 from adapters.partner import Adapter
 from adapters.referral import read_referral
+from adapters.rendering import section_lines
 from consent.passage import Refused
 from consent.receipt import receipt_text
 from consent.vocabulary import OUTCOMES, PURPOSES, label
@@ -156,7 +157,7 @@ def _receive(scene: Scene, ref: str) -> None:
     dossier = owner.show(ref)
     for content in dossier.contents:
         for code, said in content.sections.items():
-            narrator.tell("section", name=code, text=_short(said))
+            narrator.quote("\n".join(section_lines(code, said, narrator.language)))
     _step(scene, owner.accept(ref))
     narrator.tell("accepted")
 
@@ -207,11 +208,6 @@ def _queued(queued: Queued | Refused) -> Queued:
     if isinstance(queued, Refused):
         raise StoryError(queued.because, queued.pointer)
     return queued
-
-
-def _short(said: Mapping[str, object]) -> str:
-    text = ", ".join(str(value) for value in said.values())
-    return text if len(text) <= 90 else f"{text[:89]}…"  # noqa: PLR2004 - a line of the story
 
 
 def _until(happened: Callable[[], bool], what: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +26,9 @@ from keys.terminal import REFUSED
 __all__ = ["check", "init", "migrate", "pin", "rotate_keys", "run", "sync"]
 
 _QUARTET = 4
+CATCH_UPS = 5
+CATCH_UP_SECONDS = 3.0
+"""How often, and how long each time, `sync` waits for the journal to be published as far as what came in."""
 
 
 @app.command("init", help=word("cli.init.help"))
@@ -37,9 +41,11 @@ def init(
 ) -> None:
     """Make the database, the root and every key, and write the enrolment file for the gateway's operator."""
     settings = load_settings(settings_file)
-    TERMINAL.say("cli.init.secret")
+    if settings.passphrase is None and settings.passphrase_file is None:
+        TERMINAL.say("cli.init.secret")
     secret = passphrase(settings, twice=True)
-    TERMINAL.say("cli.init.root-secret-asked")
+    if root_passphrase_file is None:
+        TERMINAL.say("cli.init.root-secret-asked")
     root_secret = TERMINAL.passphrase(root_passphrase_file, twice=not settings.root_file.exists())
     with about(settings.database):
         migrate_store(settings.database)
@@ -128,6 +134,12 @@ def sync(as_json: AsJson = False, settings_file: SettingsFile = None) -> None:  
     """Exchange with the gateway once: send what waits, fetch what came."""
     with opened(load_settings(settings_file)) as adapter:
         done = adapter.sync()
+        for _ in range(CATCH_UPS):
+            if not (adapter.inbox.waiting or adapter.stream.behind):
+                break
+            # What came in is newer than the journal's last checkpoint; the next one is seconds away.
+            time.sleep(CATCH_UP_SECONDS)
+            done.add(adapter.sync())
         if as_json:
             print_json(_as_json(done))
         else:
@@ -170,7 +182,7 @@ def _tell_round(adapter: Adapter, done: Round) -> None:
         TERMINAL.say("cli.sync.agreement", ref=ref)
     for item, code in done.sent.refused:
         TERMINAL.complain(word("cli.sync.refused-item", item=item, what=_title(code)))
-    for code in [*done.troubles, *([done.sent.stopped] if done.sent.stopped else [])]:
+    for code in dict.fromkeys([*done.troubles, *([done.sent.stopped] if done.sent.stopped else [])]):
         TERMINAL.complain(_title(code))
     if adapter.alarms():
         TERMINAL.complain(word("cli.sync.alarms"))

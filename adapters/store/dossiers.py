@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from sqlalchemy import literal_column
 from sqlmodel import Session, col, select
 
 from adapters.store.records import Content, Direction, LoggedStep, Receipt, Referral
@@ -56,10 +57,8 @@ class Dossiers:
 
     def re_referred(self, ref: str) -> bool:
         """Whether another referral of ours, accepted by the broker, says that it is part of this one."""
-        return any(
-            other.header.part_of == ref and other.deposited_at is not None and other.ref != ref
-            for other in self.all("sent")
-        )
+        query = select(ReferralRow.ref).where(ReferralRow.part_of == ref, ReferralRow.direction == "sent")
+        return self._session.exec(query.where(col(ReferralRow.deposited_at).is_not(None)).limit(1)).first() is not None
 
     def next_seq(self, ref: str) -> int:
         """The next `seq` of our envelopes about a referral, counted from 0 and never given twice."""
@@ -83,7 +82,8 @@ class Dossiers:
 
     def contents(self, ref: str) -> list[Content]:
         """Everything that was said under a reference, in order."""
-        query = select(ContentRow).where(ContentRow.ref == ref).order_by(ContentRow.at, ContentRow.envelope)
+        # Of the same moment, what was kept first was said first.
+        query = select(ContentRow).where(ContentRow.ref == ref).order_by(ContentRow.at, literal_column("rowid"))
         return [_content(row) for row in self._session.exec(query)]
 
     def content(self, envelope: str) -> Content | None:
@@ -133,6 +133,7 @@ def _row(referral: Referral) -> ReferralRow:
         peer=referral.peer,
         envelope=referral.header.id,
         header=protect(referral.header),
+        part_of=referral.header.part_of,
         at=format_time(referral.at),
         deposited_at=_written(referral.deposited_at),
         respond_by=_written(referral.respond_by),

@@ -77,6 +77,7 @@ class ReferralRow(Row, table=True):
     peer: str
     envelope: str
     header: bytes
+    part_of: str | None = Field(default=None, index=True)
     at: str = Field(index=True)
     deposited_at: str | None = None
     respond_by: str | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from functools import lru_cache
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from consent.agreement import Agreement, AgreementState, RegisteredAgreement, read_agreement
 from gateway.store.tables import AgreementPartyRow, AgreementRow
@@ -16,6 +16,13 @@ __all__ = ["AgreementTable"]
 _AGREEMENT = AgreementRow.__table__  # type: ignore[attr-defined]  # SQLModel gives each table class its table
 _PARTY = AgreementPartyRow.__table__  # type: ignore[attr-defined]  # as above
 
+_NEWEST = (
+    select(_AGREEMENT)
+    .where(_AGREEMENT.c.id == bindparam("id"), _AGREEMENT.c.state != "signing")
+    .order_by(_AGREEMENT.c.version.desc())
+    .limit(1)
+)
+
 
 class AgreementTable:
     """Agreements by id and version."""
@@ -25,13 +32,7 @@ class AgreementTable:
 
     def newest(self, identifier: str) -> RegisteredAgreement | None:
         """The newest version that was ever put in force; one still being signed decides nothing."""
-        query = (
-            select(_AGREEMENT)
-            .where(_AGREEMENT.c.id == identifier, _AGREEMENT.c.state != "signing")
-            .order_by(_AGREEMENT.c.version.desc())
-            .limit(1)
-        )
-        row = self._connection.execute(query).first()
+        row = self._connection.execute(_NEWEST, {"id": identifier}).first()
         return None if row is None else _registered(row)
 
     def get(self, identifier: str, version: int) -> tuple[RegisteredAgreement, bytes] | None:

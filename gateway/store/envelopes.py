@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, update
 
 from consent.envelope import Envelope
 from consent.headers import EventHeader, NoticeHeader
@@ -15,6 +15,15 @@ from keys.documents import Address, format_time
 __all__ = ["Accepted", "EnvelopeTable", "Waiting"]
 
 _ENVELOPE = EnvelopeRow.__table__  # type: ignore[attr-defined]  # SQLModel gives each table class its table
+
+# Built once: for a short query, building it costs more than running it.
+_BY_ID = select(_ENVELOPE).where(_ENVELOPE.c.id == bindparam("id"))
+_NUMBERED = select(_ENVELOPE.c.id).where(
+    _ENVELOPE.c.ref == bindparam("ref"),
+    _ENVELOPE.c.sender == bindparam("sender"),
+    _ENVELOPE.c.seq == bindparam("seq"),
+)
+_KEEP = insert(_ENVELOPE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +61,7 @@ class EnvelopeTable:
 
     def get(self, identifier: str) -> Accepted | None:
         """What is known of an envelope id that was accepted."""
-        row = self._connection.execute(select(_ENVELOPE).where(_ENVELOPE.c.id == identifier)).first()
+        row = self._connection.execute(_BY_ID, {"id": identifier}).first()
         if row is None:
             return None
         return Accepted(
@@ -70,10 +79,8 @@ class EnvelopeTable:
 
     def seq_taken(self, ref: str, sender: Address, seq: int) -> bool:
         """Whether the sender already used this number in this referral for another envelope."""
-        query = select(_ENVELOPE.c.id).where(
-            _ENVELOPE.c.ref == ref, _ENVELOPE.c.sender == sender, _ENVELOPE.c.seq == seq
-        )
-        return self._connection.execute(query).first() is not None
+        numbered = {"ref": ref, "sender": sender, "seq": seq}
+        return self._connection.execute(_NUMBERED, numbered).first() is not None
 
     def next_seq(self, ref: str, sender: Address) -> int:
         """The number a sender's next envelope of this referral gets; the broker uses it for its own notices."""
@@ -85,22 +92,21 @@ class EnvelopeTable:
         """Keep an accepted envelope for its recipient."""
         header = envelope.header
         told = isinstance(header, EventHeader | NoticeHeader)
-        self._connection.execute(
-            insert(_ENVELOPE).values(
-                id=header.id,
-                payload_sha256=envelope.payload_sha256,
-                ref=header.ref,
-                sender=header.from_,
-                recipient=header.to,
-                seq=header.seq,
-                told=told,
-                waiting=not told,
-                position=index,
-                exp=format_time(header.exp),
-                wire=envelope.wire,
-                receipt=receipt,
-            )
-        )
+        row = {
+            "id": header.id,
+            "payload_sha256": envelope.payload_sha256,
+            "ref": header.ref,
+            "sender": header.from_,
+            "recipient": header.to,
+            "seq": header.seq,
+            "told": told,
+            "waiting": not told,
+            "position": index,
+            "exp": format_time(header.exp),
+            "wire": envelope.wire,
+            "receipt": receipt,
+        }
+        self._connection.execute(_KEEP, row)
 
     def to_lease(self, recipient: Address, at: datetime, limit: int) -> list[Waiting]:
         """The oldest envelopes that wait for this recipient and are not out on a lease that still runs."""

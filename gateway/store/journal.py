@@ -25,6 +25,7 @@ _LEAF = JournalLeafRow.__table__  # type: ignore[attr-defined]  # as above
 _OPENING = JournalOpeningRow.__table__  # type: ignore[attr-defined]  # as above
 _PARTY = JournalPartyRow.__table__  # type: ignore[attr-defined]  # as above
 _INSTANCE = InstanceRow.__table__  # type: ignore[attr-defined]  # as above
+_APPEND, _OPEN, _SHOW_TO = insert(_LEAF), insert(_OPENING), insert(_PARTY)
 _SELECT_HEAD = select(_HEAD.c.size, _HEAD.c.time).with_for_update()
 
 
@@ -106,14 +107,14 @@ class JournalTable:
             opening = Opening(data, secrets.token_bytes(SALT_SIZE))
             leaf = commitment_leaf(opening)
             self._keep_opening(head.size, opening, {entry.actor, entry.from_, entry.to})
-        self._connection.execute(insert(_LEAF).values(position=head.size, leaf=leaf))
+        self._connection.execute(_APPEND, {"position": head.size, "leaf": leaf})
         self._head = Head(head.size + 1, at)
         return Appended(head.size, leaf, at)
 
     def _keep_opening(self, index: int, opening: Opening, parties: Iterable[str | None]) -> None:
-        self._connection.execute(insert(_OPENING).values(position=index, entry=opening.entry, salt=opening.salt))
+        self._connection.execute(_OPEN, {"position": index, "entry": opening.entry, "salt": opening.salt})
         rows = [{"address": address, "position": index} for address in parties if address is not None]
-        self._connection.execute(insert(_PARTY), rows)
+        self._connection.execute(_SHOW_TO, rows)
 
     def snapshot(self) -> Head | None:
         """What `restore` takes back when a savepoint is undone."""

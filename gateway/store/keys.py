@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from gateway.store.tables import KeyStatementRow, OrganisationRow, PublishedKeyRow
 from keys.documents import Address, format_time, parse_time
@@ -18,6 +18,7 @@ _KEY = PublishedKeyRow.__table__  # type: ignore[attr-defined]  # SQLModel gives
 _STATEMENT = KeyStatementRow.__table__  # type: ignore[attr-defined]  # as above
 _ORGANISATION = OrganisationRow.__table__  # type: ignore[attr-defined]  # as above
 _ED25519_BYTES = 32
+_BY_KID = select(_KEY).where(_KEY.c.kid == bindparam("kid"))
 
 
 class KeyTable:
@@ -28,7 +29,7 @@ class KeyTable:
 
     def get(self, kid: str) -> PublishedKey | None:
         """The key under this id, whatever its state: `PublishedKey.check` tells whether it may be used."""
-        row = self._connection.execute(select(_KEY).where(_KEY.c.kid == kid)).first()
+        row = self._connection.execute(_BY_KID, {"kid": kid}).first()
         return None if row is None else _key(row)
 
     def usable(self, org: Address, use: str, at: datetime) -> list[PublishedKey]:

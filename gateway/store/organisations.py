@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from gateway.store.tables import OrganisationRow
 from keys.documents import Address
@@ -13,6 +13,12 @@ from keys.documents import Address
 __all__ = ["Organisation", "OrganisationTable"]
 
 _ORGANISATION = OrganisationRow.__table__  # type: ignore[attr-defined]  # SQLModel gives each table class its table
+
+# Built once: for a short query, building it costs more than running it.
+_BY_ADDRESS = select(_ORGANISATION).where(_ORGANISATION.c.address == bindparam("address"))
+_ACTIVE = select(_ORGANISATION.c.address).where(
+    _ORGANISATION.c.address.in_(bindparam("addresses", expanding=True)), _ORGANISATION.c.active.is_(True)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,7 @@ class OrganisationTable:
 
     def get(self, address: Address) -> Organisation | None:
         """The organisation at this address, if it was added."""
-        row = self._connection.execute(select(_ORGANISATION).where(_ORGANISATION.c.address == address)).first()
+        row = self._connection.execute(_BY_ADDRESS, {"address": address}).first()
         return None if row is None else _organisation(row)
 
     def all(self) -> list[Organisation]:
@@ -45,10 +51,8 @@ class OrganisationTable:
 
     def inactive(self, addresses: Collection[Address]) -> frozenset[Address]:
         """Those of the addresses that are suspended or unknown."""
-        query = select(_ORGANISATION.c.address).where(
-            _ORGANISATION.c.address.in_(addresses), _ORGANISATION.c.active.is_(True)
-        )
-        return frozenset(addresses) - {row.address for row in self._connection.execute(query)}
+        rows = self._connection.execute(_ACTIVE, {"addresses": list(addresses)})
+        return frozenset(addresses) - {row.address for row in rows}
 
     def add(self, organisation: Organisation) -> None:
         """Add a partner; its chain of key statements begins empty."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from gateway.store.tables import ReplayRow
 from keys.documents import format_time
@@ -13,6 +13,8 @@ from keys.documents import format_time
 __all__ = ["ReplayTable"]
 
 _REPLAY = ReplayRow.__table__  # type: ignore[attr-defined]  # SQLModel gives each table class its table
+_USED = select(_REPLAY.c.digest).where(_REPLAY.c.realm == bindparam("realm"), _REPLAY.c.digest == bindparam("digest"))
+_USE_UP = insert(_REPLAY)
 PURGE = 100
 """Rows forgotten at a time, so that no transaction is held up by the past."""
 
@@ -26,10 +28,10 @@ class ReplayTable:
     def once(self, realm: str, value: str, until: datetime) -> bool:
         """Use `value` up; False when it was used before. It is remembered until `until`."""
         digest = hashlib.sha256(value.encode()).hexdigest()
-        query = select(_REPLAY.c.digest).where(_REPLAY.c.realm == realm, _REPLAY.c.digest == digest)
-        if self._connection.execute(query).first() is not None:
+        used = {"realm": realm, "digest": digest}
+        if self._connection.execute(_USED, used).first() is not None:
             return False
-        self._connection.execute(insert(_REPLAY).values(realm=realm, digest=digest, until=format_time(until)))
+        self._connection.execute(_USE_UP, {**used, "until": format_time(until)})
         return True
 
     def forget(self, now: datetime) -> int:

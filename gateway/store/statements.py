@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from consent.statement import ConsentStatement, RegisteredStatement
 from gateway.store.tables import StatementRow, StatementUseRow
@@ -14,6 +14,15 @@ __all__ = ["StatementTable"]
 _STATEMENT = StatementRow.__table__  # type: ignore[attr-defined]  # SQLModel gives each table class its table
 _USE = StatementUseRow.__table__  # type: ignore[attr-defined]  # as above
 
+# Built once: for a short query, building it costs more than running it.
+_NEWEST = select(_STATEMENT).where(_STATEMENT.c.id == bindparam("id"), _STATEMENT.c.newest.is_(True))
+_USES = select(_USE).where(_USE.c.statement == bindparam("statement"))
+_SPEND = (
+    update(_USE)
+    .where(_USE.c.statement == bindparam("spent_of"), _USE.c.gid == bindparam("spent_gid"))
+    .values(uses=_USE.c.uses + 1)
+)
+
 
 class StatementTable:
     """Statements by id and version."""
@@ -23,11 +32,10 @@ class StatementTable:
 
     def newest(self, identifier: str) -> RegisteredStatement | None:
         """The newest version, with the uses spent."""
-        query = select(_STATEMENT).where(_STATEMENT.c.id == identifier, _STATEMENT.c.newest.is_(True))
-        row = self._connection.execute(query).first()
+        row = self._connection.execute(_NEWEST, {"id": identifier}).first()
         if row is None:
             return None
-        uses = self._connection.execute(select(_USE).where(_USE.c.statement == identifier))
+        uses = self._connection.execute(_USES, {"statement": identifier})
         return RegisteredStatement(_document(row), row.sha256, {use.gid: use.uses for use in uses})
 
     def version(self, identifier: str, version: int) -> tuple[str, bytes] | None:
@@ -57,8 +65,7 @@ class StatementTable:
 
     def spend(self, identifier: str, gid: str) -> None:
         """Spend one use of a grant."""
-        spent = (_USE.c.statement == identifier, _USE.c.gid == gid)
-        changed = self._connection.execute(update(_USE).where(*spent).values(uses=_USE.c.uses + 1))
+        changed = self._connection.execute(_SPEND, {"spent_of": identifier, "spent_gid": gid})
         if changed.rowcount == 0:
             self._connection.execute(insert(_USE).values(statement=identifier, gid=gid, uses=1))
 

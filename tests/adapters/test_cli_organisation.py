@@ -21,7 +21,7 @@ from keys.keystore import Keystore
 from keys.terminal import DONE, REFUSED
 from tests.adapters.conftest import Town
 from tests.adapters.gateway_double import GatewayDouble
-from tests.adapters.partners import PASSPHRASE, arrived, settings_members
+from tests.adapters.partners import PASSPHRASE, arrived, sent, settings_members
 from tests.adapters.terminal import Command, settings_file
 from tests.invented import DAY, HEALTH, LINE, NEWCOMERS, SHELTER, root_key
 from tests.repository import PROGRAMS
@@ -152,3 +152,17 @@ def test_the_installed_program_helps_in_both_languages(locale: str, heading: str
     )
     assert heading in run.stdout
     assert "agreement" in run.stdout
+
+
+def test_sync_waits_for_the_journal_to_reach_what_came_in(
+    laval: Town, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A referral a second old is opened by the same command, once the next checkpoint is there."""
+    broker, line, shelter = laval
+    behind = broker.gateway.note()
+    sent(line)
+    line.adapter.sync()
+    monkeypatch.setattr(broker.gateway, "note", lambda: behind)
+    monkeypatch.setattr("adapters.commands.organisation.time.sleep", lambda _seconds: monkeypatch.undo())
+    told = json.loads(command(shelter, "sync", "--json")[1])
+    assert [arrival["result"] for arrival in told["arrived"]] == ["waiting", "stored"]

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -268,3 +269,12 @@ def test_what_is_malformed_has_a_place(path: Path) -> None:
     with pytest.raises(MalformedError) as caught:
         Keystore.open(path, PASSPHRASE)
     assert {fault.line for fault in caught.value.faults} == {1, 2}
+
+
+def test_two_keystores_open_at_once(tmp_path: Path) -> None:
+    """Programs with threads may open keystores at the same moment: none waits for ever."""
+    paths = [tmp_path / f"{number}.json" for number in range(4)]
+    with ThreadPoolExecutor(len(paths)) as threads:
+        stores = list(threads.map(lambda path: Keystore.create(path, PASSPHRASE, {}), paths))
+        opened = list(threads.map(lambda store: Keystore.open(store.path, PASSPHRASE), stores, timeout=60))
+    assert [store.path for store in opened] == paths

@@ -117,6 +117,7 @@ def upgrade() -> None:
         sa.Column("peer", sa.String(), nullable=False),
         sa.Column("envelope", sa.String(), nullable=False),
         sa.Column("header", sa.LargeBinary(), nullable=False),
+        sa.Column("part_of", sa.String(), nullable=True),
         sa.Column("at", sa.String(), nullable=False),
         sa.Column("deposited_at", sa.String(), nullable=True),
         sa.Column("respond_by", sa.String(), nullable=True),
@@ -126,6 +127,7 @@ def upgrade() -> None:
         sa.Column("problem", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("ref"),
     )
+    op.create_index(op.f("ix_referral_part_of"), "referral", ["part_of"], unique=False)
     op.create_index(op.f("ix_referral_at"), "referral", ["at"], unique=False)
     op.create_index(op.f("ix_referral_status"), "referral", ["status"], unique=False)
     op.create_table(
