@@ -13,6 +13,7 @@ from pathlib import Path
 import structlog
 
 from keys.errors import PasserelleError
+from keys.terminal import INTERRUPTED
 from sandbox.narrator import Narrator
 from sandbox.story import play
 from sandbox.territories import TERRITORIES
@@ -37,8 +38,14 @@ def main() -> int:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True, mode=0o700)
     over = threading.Event()
+
+    def stop(_number: int, _frame: object) -> None:
+        if over.is_set():
+            sys.exit(INTERRUPTED)  # asked twice: at once, wherever the story is
+        over.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda _number, _frame: over.set())
+        signal.signal(number, stop)
     try:
         play(TERRITORIES[slug], folder, narrator, over, float(seconds) if seconds else None)
     except PasserelleError as error:

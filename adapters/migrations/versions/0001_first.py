@@ -167,4 +167,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Refuse: it would throw away referrals and consents. A backup is what goes back in time."""
-    raise NotImplementedError
+    raise RuntimeError("restore a backup instead")
