@@ -15,6 +15,7 @@ from typing import Annotated, Final, Literal, Self, get_args
 
 from pydantic import Field, StringConstraints, model_validator
 
+from consent.identifiers import AgreementRef, EnvelopeId, ReferralId, StatementId
 from keys.documents import Address, Base64Url, Document, Listing, Sha256, Time, Version, parse
 from keys.errors import ForgedError, MalformedError
 from keys.strictjson import MAX_INTEGER
@@ -90,10 +91,6 @@ ENTRY_TYPES: Final[tuple[str, ...]] = get_args(EntryType)
 # name.
 _Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,63}$")]
 _Territory = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,63}$")]
-_ReferralId = Annotated[str, StringConstraints(pattern=r"^ref_[a-z2-7]{26}$")]
-_EnvelopeId = Annotated[str, StringConstraints(pattern=r"^env_[a-z2-7]{26}$")]
-_StatementId = Annotated[str, StringConstraints(pattern=r"^cs_[a-z2-7]{26}$")]
-_AgreementVersion = Annotated[str, StringConstraints(pattern=r"^agr_[a-z2-7]{26}@[1-9][0-9]{0,8}$")]
 _KeyId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,63}@[a-z0-9-]{1,63}#[a-z0-9-]{1,32}-[0-9a-f]{32}$")]
 _Transition = Annotated[str, StringConstraints(pattern=r"^T[0-9]{2}$")]
 
@@ -101,7 +98,7 @@ _Transition = Annotated[str, StringConstraints(pattern=r"^T[0-9]{2}$")]
 class Justification(Document):
     """The sealed message that justifies an emergency: its envelope and the digest of it (PROTOCOL §4)."""
 
-    envelope: _EnvelopeId
+    envelope: EnvelopeId
     sha256: Sha256
 
 
@@ -122,16 +119,16 @@ class Entry(Document):
     actor: Address
     from_: Annotated[Address | None, Field(alias="from")] = None
     to: Address | None = None
-    ref: _ReferralId | None = None
-    part_of: _ReferralId | None = None
-    envelope: _EnvelopeId | None = None
+    ref: ReferralId | None = None
+    part_of: ReferralId | None = None
+    envelope: EnvelopeId | None = None
     payload_sha256: Sha256 | None = None
     signer_kid: _KeyId | None = None
     seal_kid: _KeyId | None = None
-    agreement: _AgreementVersion | None = None
+    agreement: AgreementRef | None = None
     agreement_sha256: Sha256 | None = None
     article: _Code | None = None
-    statement: _StatementId | None = None
+    statement: StatementId | None = None
     version: Annotated[int, Field(ge=1, le=MAX_INTEGER)] | None = None
     statement_sha256: Sha256 | None = None
     state: _Code | None = None
