@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Protocol
 
-from adapters.bodies import AgreementFile, AgreementListing, Delivery, EventPage
+from adapters.bodies import AgreementFile, AgreementListing, ConsentBody, Delivery, EventPage, Explanation
 from adapters.growth import JournalSource
 from adapters.receipts import VerifiedReceipt
+from consent.envelope import Header
 from keys.signing import SignedDocument
 
 __all__ = ["GatewayCalls"]
@@ -32,8 +34,16 @@ class GatewayCalls(JournalSource, Protocol):
         """The events and notices after a cursor."""
         ...
 
-    def register_statement(self, signed: SignedDocument) -> VerifiedReceipt:
-        """Register a version of a consent statement."""
+    def register_statement(self, signed: SignedDocument, code: str | None = None) -> VerifiedReceipt:
+        """Register a version of a consent statement, the first one with its withdrawal code."""
+        ...
+
+    def consent(self, statement: str) -> ConsentBody:
+        """How a consent of ours stands, and when it ended if it did."""
+        ...
+
+    def withdraw_by_code(self, code: str) -> datetime:
+        """Take a consent back by the code that its person says; the moment from which it is over."""
         ...
 
     def publish_key(self, signed: SignedDocument) -> int:
@@ -54,4 +64,28 @@ class GatewayCalls(JournalSource, Protocol):
 
     def search_services(self, query: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Find services in the directory."""
+        ...
+
+    def put_attachment(self, envelope: str, sha256: str, data: bytes) -> None:
+        """Bring one sealed paper before the envelope that announces it."""
+        ...
+
+    def get_attachment(self, envelope: str, sha256: str) -> bytes:
+        """The sealed bytes of one paper of an envelope that was handed to us, not checked yet."""
+        ...
+
+    def answer_withdrawal(self, signed: SignedDocument) -> None:
+        """Say what became of what we were handed under a consent that ended."""
+        ...
+
+    def report_mismatch(self, signed: SignedDocument) -> VerifiedReceipt:
+        """Report that an envelope did not hold what its header announced."""
+        ...
+
+    def review_emergency(self, envelope: str, signed: SignedDocument) -> VerifiedReceipt:
+        """Bring what a second person found of an emergency of ours."""
+        ...
+
+    def explain(self, header: Header) -> Explanation:
+        """What a deposit of this header would be answered now, rule by rule; nothing is kept of it."""
         ...

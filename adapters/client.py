@@ -9,6 +9,7 @@ read. After any of them the gateway may or may not have acted: send the same byt
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from itertools import pairwise
 from typing import Any, Final
 
@@ -25,14 +26,23 @@ from adapters.bodies import (
     OpeningPage,
     Organisation,
 )
+from adapters.case_calls import CaseCalls
 from adapters.exchange import reading_answer
 from adapters.interface import SMALL, Interface, read_body
 from adapters.pins import GatewayPins
-from adapters.receipts import RECEIPT_KIND, VerifiedReceipt, verify_envelope_receipt, verify_statement_receipt
+from adapters.receipts import (
+    RECEIPT_KIND,
+    VerifiedReceipt,
+    verify_envelope_receipt,
+    verify_statement_receipt,
+    verify_withdrawal_receipt,
+)
+from adapters.registration import compose_registration
 from consent.agreement import SIGNATURE_KIND, AgreementSignature
 from consent.envelope import ENVELOPE_KIND, MAX_ENVELOPE
 from consent.identifiers import AgreementId
 from consent.statement import STATEMENT_KIND, ConsentStatement
+from consent.withdrawal_code import check_code
 from journal.entries import MAX_LEAF, Opening
 from journal.notes import MAX_NOTE
 from journal.tiles import ENTRIES, WIDTH, parse_path
@@ -64,7 +74,7 @@ LARGE: Final = 16 * 1024 * 1024
 """Bytes of the largest answer that lists many small documents."""
 
 
-class GatewayClient:
+class GatewayClient(CaseCalls):
     """One gateway, called as one organisation; safe among threads, so that long polls run beside deposits."""
 
     def __init__(
@@ -86,8 +96,7 @@ class GatewayClient:
         if client_key.address != address:
             raise UntrustedKeyError("key-of-another", "/address")
         self.address: Final = address
-        self.pins: Final = pins
-        self._interface = Interface(http, pins, client_key, clock, scopes=scopes, language=language)
+        super().__init__(Interface(http, pins, client_key, clock, scopes=scopes, language=language), pins)
 
     def deposit(self, wire: bytes) -> VerifiedReceipt:
         """Deposit an envelope; the same bytes give the same receipt for ever (PROTOCOL §6)."""
@@ -121,13 +130,35 @@ class GatewayClient:
         _expect_growing(after, [event.cursor for event in page.events], page.next)
         return EventPage(tuple(self._event(event) for event in page.events), page.next)
 
-    def register_statement(self, signed: SignedDocument) -> VerifiedReceipt:
-        """Register a consent statement or its next version; the receipt proves it, for the person too."""
+    def register_statement(self, signed: SignedDocument, code: str | None = None) -> VerifiedReceipt:
+        """Register a consent statement or its next version; the receipt proves it, for the person too.
+
+        `code` is the withdrawal code of a first version (PROTOCOL §3); it travels in this call only.
+        """
         statement = parse(ConsentStatement, signed.payload, limit=MAX_DOCUMENT)
-        value = self._interface.send("/v1/consents", signed, STATEMENT_KIND)
+        if code is None:
+            value = self._interface.send("/v1/consents", signed, STATEMENT_KIND)
+        else:
+            value = self._interface.post("/v1/consents", compose_registration(signed, code), None)
         with reading_answer():
             receipt = SignedDocument.from_json(value, RECEIPT_KIND)
             return verify_statement_receipt(receipt, statement, signed.sha256, self.pins)
+
+    def consent(self, statement: str) -> bodies.ConsentBody:
+        """How a consent that we issued stands at the gateway, and when it ended if it did."""
+        body = read_body(bodies.ConsentBody, self._interface.get(f"/v1/consents/{statement}"))
+        _expect(body.statement == statement)
+        return body
+
+    def withdraw_by_code(self, code: str) -> datetime:
+        """Take a consent back by the code that its person says; the moment from which it is over.
+
+        The signed answer tells nothing else: neither what it was about nor whose it is (PROTOCOL §3).
+        """
+        body = strictjson.dumps({"v": 1, "code": check_code(code)})
+        value = self._interface.post("/v1/withdrawals", body, None)
+        with reading_answer():
+            return verify_withdrawal_receipt(SignedDocument.from_json(value, RECEIPT_KIND), self.pins)
 
     def publish_key(self, signed: SignedDocument) -> int:
         """Publish the next statement of our key chain; the index at which the journal holds it."""

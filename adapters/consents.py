@@ -1,50 +1,60 @@
 """Records what a person answered, registers what may pass because of it, and writes the receipt they take home.
 
 PRODUCT §4. The record stays here. The broker gets the statement: grants only, nothing about the person, nothing that
-was refused. The receipt lists both, and is written in French and in English.
+was refused. The receipt lists both, and is written in French and in English. What a person refused or had restricted
+in any of their records outranks what they agreed to before, in every one of them.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Final
+from datetime import datetime
+from typing import Any, Final, TypeAlias
 
 from pydantic import Field
 
+from adapters.coverage import party_names
+from adapters.issuing import issue, receipt_now, revise
 from adapters.office import Office
-from adapters.store.records import HeldAgreement, Shipment
-from consent.answers import Circumstances, ConsentEvent, Processing, PurposeAsked
-from consent.receipt import ConsentReceipt, receipt_of, receipt_text
-from consent.record import ConsentRecord, statement_from
-from consent.statement import STATEMENT_KIND, ConsentStatement
+from adapters.store.store import Transaction
+from consent.answers import GIVEN, Circumstances, ConsentEvent, FileNumber, Processing
+from consent.receipt import ConsentReceipt
+from consent.record import ConsentRecord
+from consent.revision import extended, next_moment, outranked, refusals
+from consent.statement import ConsentStatement
 from keys import strictjson
 from keys.documents import Document, Listing, b64url, encode, new_id, parse, validate
 from keys.errors import Fault, MalformedError
-from keys.files import write_private
-from keys.signing import sign
-from keys.words import Language
 
-__all__ = ["MAX_CONSENT_FILE", "ConsentFile", "Recorded", "read_consent", "record_consent", "write_receipt"]
+__all__ = [
+    "DEFAULT_USES",
+    "MAX_CONSENT_FILE",
+    "ConsentFile",
+    "Keep",
+    "Recorded",
+    "read_consent",
+    "record_consent",
+    "record_of_file",
+    "yield_to",
+]
 
 MAX_CONSENT_FILE: Final = 64 * 1024
 """Bytes of the largest consent file."""
 DEFAULT_USES: Final = 3
 """How often a grant may be used unless the file says otherwise: once, and twice to refer again."""
 _SCHEMA: Final = "https://w3id.org/dpv/schema/dpv-27560#record"
-_LANGUAGES: Final[tuple[Language, ...]] = ("fr", "en")
 
 
 class ConsentFile(Document):
     """What a partner writes down: which notice, what was asked of whom, and each answer.
 
     `person` is the organisation's own file number, never a name. The record adds what only this program knows: its
-    id, its salt, and the organisations' names as the agreement spells them.
+    id, its salt, the organisations' names as the agreement spells them, and the person's standing restrictions.
     """
 
-    person: str = Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")
+    person: FileNumber
     processing: Processing
     circumstances: Circumstances
     events: Listing[ConsentEvent] = Field(min_length=1, max_length=500)
@@ -53,11 +63,22 @@ class ConsentFile(Document):
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A consent that was kept: the record's id, the statement that waits to be registered, the person's receipt."""
+    """What became of one record: its id, the statement versions put in the outbox, the person's new receipt."""
 
     record_id: str
-    statement: ConsentStatement
+    statements: tuple[ConsentStatement, ...]
     receipt: ConsentReceipt
+
+    @property
+    def statement(self) -> ConsentStatement:
+        """The statement that was made; raises `MalformedError` (nothing-given) when there was nothing to register."""
+        if not self.statements:
+            raise MalformedError("nothing-given")
+        return self.statements[0]
+
+
+Keep: TypeAlias = Callable[[tuple[Recorded, ...]], object]
+"""Keeps the new receipts outside the database, before what they tell of is committed: what it raises undoes that."""
 
 
 def read_consent(data: bytes) -> ConsentFile:
@@ -65,47 +86,64 @@ def read_consent(data: bytes) -> ConsentFile:
     return parse(ConsentFile, data, limit=MAX_CONSENT_FILE)
 
 
-def record_consent(office: Office, file: ConsentFile, *, contact_phone: str) -> Recorded:
-    """Keep a consent and put its statement in the outbox, signed.
+def record_consent(office: Office, file: ConsentFile, *, contact_phone: str, keep: Keep) -> tuple[Recorded, ...]:
+    """Keep a consent and put its statement in the outbox, signed; the new record first, then those it narrowed.
 
-    Raises `MalformedError`: nothing-given, agreement-does-not-cover (no one agreement lets everything that was given
-    pass), and the faults of a record that contradicts itself; `StoreError`.
+    A person who agreed to nothing has a record and a receipt all the same, and nothing leaves. Raises
+    `MalformedError`: nothing-given (what they agreed to has no effect, for the reasons told), agreement-does-not-cover,
+    event-in-future, and the faults of a record that contradicts itself; `StoreError`, and what `keep` raises.
     """
     at = office.now()
     with office.store.transaction() as tx:
-        agreements = tx.papers.agreements()
-    names = _names(agreements)
-    record = validate(ConsentRecord, _record(office, file, names, contact_phone))
-    agreement = _covering(office, agreements, record)
-    statement = statement_from(
-        record, agreement_id=agreement.document.id, statement_id=new_id("cs"), at=at, max_uses=file.max_uses
-    )
-    signed = sign(STATEMENT_KIND, encode(statement), (office.signer(),))
-    receipt = receipt_of(record, statement, names, contact_phone, time_zone=agreement.document.time_zone)
-    item = f"{statement.id}@{statement.version}"
-    with office.store.transaction() as tx:
-        tx.papers.add_consent(record, statement, signed, at)
-        tx.traffic.ship(Shipment(item, "statement", statement.id, signed.encode(), at))
-    return Recorded(record.header.record_id, statement, receipt)
+        others = tx.papers.records_of(file.person)
+        record = record_of_file(office, tx, file, contact_phone, at)
+        record = extended(record, *outranked(record, refusals(others), at, office.author))
+        moment = max(at, record.events[-1].event_time)
+        tx.papers.save_record(record, moment)
+        made: tuple[ConsentStatement, ...] = ()
+        code = None
+        answers = (record.answer(item.pid, recipient) for item, recipient in record.asked)
+        if any(event is not None and event.event_state in GIVEN for event in answers):
+            statement, code = issue(office, tx, record, moment, max_uses=file.max_uses)
+            made = (statement,)
+        receipt = receipt_now(office, tx, record, moment, contact_phone, code)
+        first = Recorded(record.header.record_id, made, receipt)
+        changed = (first, *yield_to(office, tx, record, others, contact_phone))
+        keep(changed)
+    return changed
 
 
-def write_receipt(folder: Path, recorded: Recorded) -> tuple[Path, ...]:
-    """Write the receipt as data and in both languages, in private files; raises `FileError`."""
-    paths = [folder / f"{recorded.record_id}.json"]
-    write_private(paths[0], encode(recorded.receipt))
-    for language in _LANGUAGES:
-        paths.append(folder / f"{recorded.record_id}.{language}.txt")
-        write_private(paths[-1], receipt_text(recorded.receipt, language).encode("utf-8"))
-    return tuple(paths)
+def yield_to(
+    office: Office, tx: Transaction, said: ConsentRecord, others: list[ConsentRecord], contact_phone: str
+) -> tuple[Recorded, ...]:
+    """Take from a person's other records what they refuse in one; the records that changed."""
+    changed = []
+    for other in others:
+        at = next_moment(other, office.now())
+        events, notices = outranked(other, refusals([said]), at, office.author)
+        if events or notices:
+            record = extended(other, events, notices)
+            tx.papers.save_record(record, at)
+            made = revise(office, tx, record, at)
+            receipt = receipt_now(office, tx, record, at, contact_phone)
+            changed.append(Recorded(record.header.record_id, made, receipt))
+    return tuple(changed)
 
 
-def _names(agreements: Iterable[HeldAgreement]) -> dict[str, str]:
-    """Every party's name, as the newest agreement that has it spells it."""
-    found: dict[str, str] = {}
-    for agreement in agreements:
-        for party in agreement.document.parties:
-            found.setdefault(party.address, party.legal_name)
-    return found
+def record_of_file(
+    office: Office, tx: Transaction, file: ConsentFile, contact_phone: str, at: datetime
+) -> ConsentRecord:
+    """The record that a consent file makes, with the restriction notices that stand; nothing is kept of it here.
+
+    Raises `MalformedError` (event-in-future, and the faults of a record that contradicts itself).
+    """
+    late = [place for place, event in enumerate(file.events) if event.event_time > at]
+    if late:
+        faults = tuple(Fault("event-in-future", f"/events/{place}/event_time") for place in late)
+        raise MalformedError("event-in-future", faults=faults)
+    record = validate(ConsentRecord, _record(office, file, party_names(tx.papers.agreements()), contact_phone))
+    standing = [notice for notice in tx.papers.restrictions_of(file.person) if notice.holds(at)]
+    return extended(record, restrictions=standing)
 
 
 def _record(office: Office, file: ConsentFile, names: Mapping[str, str], contact_phone: str) -> dict[str, Any]:
@@ -123,36 +161,3 @@ def _record(office: Office, file: ConsentFile, names: Mapping[str, str], contact
         "events": members["events"],
         "salt": b64url(secrets.token_bytes(32)),
     }
-
-
-def _covering(office: Office, agreements: list[HeldAgreement], record: ConsentRecord) -> HeldAgreement:
-    """The first agreement that lets everything that was given pass; else every question that stands in the way."""
-    given = [item for item, _ in record.given]
-    if not given:
-        raise MalformedError("nothing-given", "/events")
-    in_force = [agreement for agreement in agreements if agreement.state == "in-force"]
-    for agreement in in_force:
-        if all(_lets_pass(office, agreement, item) for item in given):
-            return agreement
-    uncovered = [item for item in given if not any(_lets_pass(office, agreement, item) for agreement in in_force)]
-    places = [record.processing.purposes.index(item) for item in uncovered or given]
-    faults = tuple(Fault("agreement-does-not-cover", f"/processing/purposes/{place}") for place in places)
-    raise MalformedError("agreement-does-not-cover", faults=faults)
-
-
-def _lets_pass(office: Office, agreement: HeldAgreement, item: PurposeAsked) -> bool:
-    """Whether an agreement has, for every recipient of a question, an article that covers it."""
-    document = agreement.document
-    sender = document.party(office.address)
-    for recipient in item.recipients:
-        owner = document.party(recipient)
-        if sender is None or owner is None or not office.may_use(agreement, recipient):
-            return False
-        if not any(
-            article.covers_direction(sender, owner)
-            and item.purpose in article.purposes
-            and set(item.sections) <= set(article.sections)
-            for article in document.articles
-        ):
-            return False
-    return True

@@ -20,18 +20,20 @@ from keys import strictjson
 from keys.documents import Address
 from keys.errors import KeystoreError
 from keys.files import write_private
-from keys.identity import ClientKey, RootKey, RootPublic, Signer, SigningKey
+from keys.identity import ClientKey, RootKey, RootPublic, Signer, SigningKey, key_id
 from keys.keystore import StoredKey
 from keys.profiles import KEY_LIVES, SEALING_EPOCHS_AHEAD
 from keys.rootfile import HeldRoot, open_root, write_root
 from keys.sealing_keys import SealingKey
 from keys.signing import SignedDocument
-from keys.statements import KeyPublication, PublishedUse, publish, read_statement
+from keys.statements import KeyPublication, KeyRevocation, PublishedUse, publish, read_statement
 
 __all__ = ["Enrolled", "KeyFiles", "enrol", "rotate", "write_enrolment"]
 
 EPOCH: Final = timedelta(days=6)
 """From the start of one sealing key to the next: they live seven days, so that each overlaps the one before."""
+OVERLAP: Final = timedelta(days=1)
+"""How long before the end of a sealing key the next one is in force."""
 ROOT_LIFE: Final = timedelta(days=3660)
 """Ten years."""
 RENEW_SIGN_IN: Final = timedelta(days=30)
@@ -56,6 +58,8 @@ class _OwnChain:
     statements: list[SignedDocument]
     made: list[SignedDocument] = field(default_factory=list)
     keys: dict[str, StoredKey] = field(default_factory=dict)
+    leaving: frozenset[str] = frozenset()
+    """Keys that are counted as revoked already, because their revocation is being prepared."""
 
     def vouch(
         self, use: PublishedUse, public: bytes | RootPublic, period: tuple[datetime, datetime], by: Iterable[Signer]
@@ -76,21 +80,26 @@ class _OwnChain:
         self.keys[kept.kid] = kept
 
     def seal_ahead(self, now: datetime, signer: Signer) -> None:
-        """Add sealing keys until there are one for now and six ahead."""
-        found = [item for item in self._published("sealing") if item.not_after > now]
-        start = found[-1].not_before + EPOCH if found else _midnight(now)
-        for _ in range(SEALING_EPOCHS_AHEAD + 1 - len(found)):
-            self.add(SealingKey.generate(), start, (signer,))
-            start += EPOCH
+        """Add sealing keys until there are one for now and six ahead; what was revoked leaves a place to be filled."""
+        found, moment = self._standing("sealing"), now
+        for _ in range(SEALING_EPOCHS_AHEAD + 1):
+            lasting = [item.not_before for item in found if item.not_before <= moment < item.not_after - OVERLAP]
+            start = max(lasting, default=_midnight(moment))
+            if not lasting:
+                self.add(SealingKey.generate(), start, (signer,))
+            moment = start + EPOCH
 
     def sign_in_ahead(self, now: datetime, signer: Signer) -> None:
-        """Add a sign-in key when the last one is about to end."""
-        if all(item.not_after - now < RENEW_SIGN_IN for item in self._published("oauth")):
+        """Add a sign-in key when the last one is about to end, or was revoked."""
+        if all(item.not_after - now < RENEW_SIGN_IN for item in self._standing("oauth")):
             self.add(ClientKey.generate(self.address), _midnight(now), (signer,))
 
-    def _published(self, use: str) -> list[KeyPublication]:
-        read = (read_statement(signed) for signed in (*self.statements, *self.made))
-        return [item for item in read if isinstance(item, KeyPublication) and item.use == use]
+    def _standing(self, use: str) -> list[KeyPublication]:
+        """The publications of a use that were not revoked since."""
+        read = [read_statement(signed) for signed in (*self.statements, *self.made)]
+        gone = self.leaving | {item.revokes for item in read if isinstance(item, KeyRevocation)}
+        found = (item for item in read if isinstance(item, KeyPublication) and item.use == use)
+        return [item for item in found if _kid(item) not in gone]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,14 +147,16 @@ def write_enrolment(path: Path, store: Store, address: Address, legal_name: str,
     write_private(path, strictjson.dumps(document))
 
 
-def rotate(office: Office) -> int:
+def rotate(office: Office, *, leaving: frozenset[str] = frozenset()) -> int:
     """Make and publish the keys that will be needed; how many were made. Raises `KeystoreError`, `StoreError`.
 
-    Everything happens under the database's lock, and the private halves are on the disk before their statements are.
+    Those named as `leaving` are replaced now, before their revocation: what takes a sign-in key's place can then still
+    be published with it. Everything happens under the database's lock, and the private halves are on the disk before
+    their statements are.
     """
     now = office.now()
     with office.store.transaction() as tx:
-        chain = _OwnChain(office.address, tx.keyring.own())
+        chain = _OwnChain(office.address, tx.keyring.own(), leaving=leaving)
         if not chain.statements:
             raise KeystoreError("not-enrolled")
         signer = office.signer()
@@ -175,6 +186,10 @@ def _root(address: Address, files: KeyFiles, now: datetime) -> HeldRoot:
     held = HeldRoot(RootKey.generate(address), start, start + ROOT_LIFE)
     write_root(files.root, files.root_passphrase, held)
     return held
+
+
+def _kid(item: KeyPublication) -> str:
+    return key_id(item.org, item.use, item.public_key) if isinstance(item.public_key, bytes) else ""
 
 
 def _midnight(moment: datetime) -> datetime:

@@ -6,10 +6,12 @@ our own steps that still wait in the outbox only tell what we mean to do.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Final
 
+from adapters.erasure import erase
 from adapters.store.records import Alarm, HeldAgreement, LoggedStep, Receipt, Referral, StepHeader
 from adapters.store.store import Transaction
 from consent.envelope import MAX_LIFE, Event, EventHeader, NoticeHeader, UnverifiedEnvelope
@@ -18,7 +20,13 @@ from consent.lifecycle import DRAFT, IllegalStep, ReferralState, Step, apply, de
 from consent.passage import Refused
 from consent.transitions import TRANSITIONS, Actor
 
-__all__ = ["Standing", "admitted", "check_step", "fold", "log_step", "refresh", "role_in"]
+__all__ = ["CLOSED_HERE", "Standing", "admitted", "check_step", "fold", "log_step", "refresh", "role_in"]
+
+CLOSED_HERE: Final[Mapping[str, ReferralState]] = {
+    "T10": ReferralState("cancelled", "withdrawn-by-requester", last_transition="T10"),
+    "T22": ReferralState("entered-in-error", last_transition="T22"),
+}
+"""Where a referral that never left comes to by the steps that end it: no journal tells of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +45,13 @@ def role_in(referral: Referral) -> Actor:
 def fold(referral: Referral, steps: Iterable[LoggedStep]) -> Standing:
     """The state that the journal's steps lead to, in their order; a step that may not be taken changes nothing."""
     if referral.deposited_at is None or referral.respond_by is None:
-        return Standing(DRAFT)
-    state, illegal = deposit(referral.deposited_at, referral.respond_by), []
+        return Standing(next((state for state in CLOSED_HERE.values() if state.status == referral.status), DRAFT))
+    state, illegal, told = deposit(referral.deposited_at, referral.respond_by), [], set()
     for step in steps:
+        name = _step_of(step.header)
+        if name in told or (referral.place is not None and step.receipt.index < referral.place):
+            continue  # Told already, or about an envelope that the one at hand replaces.
+        told.add(name)
         after = _taken(state, referral, step.header, step.receipt.at)
         if isinstance(after, IllegalStep):
             illegal.append(step.header.id)
@@ -54,7 +66,7 @@ def admitted(referral: Referral, receipt: Receipt, agreement: HeldAgreement) -> 
     due = referral.header.respond_by
     if due is None and article is not None:
         due = article.answer_due(referral.header.priority, receipt.at, agreement.document.time_zone)
-    return replace(referral, deposited_at=receipt.at, respond_by=due, problem=None)
+    return replace(referral, deposited_at=receipt.at, place=receipt.index, respond_by=due, problem=None)
 
 
 def log_step(tx: Transaction, step: LoggedStep) -> None:
@@ -64,7 +76,10 @@ def log_step(tx: Transaction, step: LoggedStep) -> None:
 
 
 def refresh(tx: Transaction, ref: str, at: datetime) -> None:
-    """Fold a referral again and keep the result; steps that may not be become alarms."""
+    """Fold a referral again and keep the result; steps that may not be become alarms.
+
+    One that was entered in error says nothing any more, on both sides; that it was there stays (T22).
+    """
     referral = tx.dossiers.find(ref)
     if referral is None:
         return  # The step came before its referral was leased; it is folded once that is here.
@@ -75,33 +90,51 @@ def refresh(tx: Transaction, ref: str, at: datetime) -> None:
     tx.dossiers.save(
         replace(referral, status=state.status, business_status=state.business_status, answer_by=state.respond_by)
     )
+    if state.status == "entered-in-error":
+        erase(tx, ref, at)
 
 
-def check_step(tx: Transaction, referral: Referral, event: Event, at: datetime) -> Refused | None:
-    """Why we may not take a step now (None: we may), the steps that wait in our outbox counted as taken."""
+def check_step(
+    tx: Transaction, referral: Referral, event: Event, at: datetime, *, re_referred: bool | None = None
+) -> Refused | None:
+    """Why we may not take a step now (None: we may), the steps that wait in our outbox counted as taken.
+
+    `re_referred` tells whether another referral continues this one, when that is known better than here.
+    """
+    if re_referred is None:
+        re_referred = tx.dossiers.re_referred(referral.ref)
     state = fold(referral, tx.dossiers.steps(referral.ref)).state
     if state == DRAFT:
         # Not accepted yet, so it has no moment to answer by; a step is judged as if it had just been accepted.
         state = deposit(at, at + MAX_LIFE)
+    elif referral.deposited_at is None and event.transition not in CLOSED_HERE:
+        return Refused("transition-not-from-here", "", "/event/transition")  # Nobody else knows that it was.
     for shipment in tx.traffic.waiting(referral.ref):
-        header = UnverifiedEnvelope.parse(shipment.body).header
+        header = UnverifiedEnvelope.parse(shipment.body).header if shipment.kind == "envelope" else None
         if isinstance(header, EventHeader):
             meant = _taken(state, referral, header, at)
             state = state if isinstance(meant, IllegalStep) else meant
     step = _step(event, role_in(referral), at)
-    after = apply(state, step, re_referred=tx.dossiers.re_referred(referral.ref))
+    after = apply(state, step, re_referred=re_referred)
     if isinstance(after, IllegalStep):
         return Refused(after.because, "", f"/event/{after.field}" if after.field else "/event")
     return None
 
 
+def _step_of(header: StepHeader) -> str:
+    """By which name a step counts once: the broker tells its own to both ends, the second time as a copy."""
+    return header.id if isinstance(header, EventHeader) else header.notice.copy_of or header.id
+
+
 def _taken(state: ReferralState, referral: Referral, header: StepHeader, at: datetime) -> ReferralState | IllegalStep:
-    actor = _actor(referral, header)
+    actor, event = _actor(referral, header), header.event
+    if event is None:
+        return state  # A notice that takes no step tells of something else.
     if actor is None:
         return IllegalStep("transition-not-yours", "transition")
     # The broker knows whether another referral is part of this one, and accepted the step accordingly.
-    needs = TRANSITIONS[header.event.transition].requires
-    return apply(state, _step(header.event, actor, at), re_referred="re-referral" in needs)
+    needs = TRANSITIONS[event.transition].requires
+    return apply(state, _step(event, actor, at), re_referred="re-referral" in needs)
 
 
 def _actor(referral: Referral, header: StepHeader) -> Actor | None:

@@ -5,7 +5,7 @@ PROTOCOL §2. The root is not among them: it is in a file of its own, kept offli
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -76,16 +76,19 @@ class Identity:
         """When the last key of each use ends, by use."""
         found: dict[str, datetime] = {}
         for key in self.keystore.keys.values():
+            if key.not_after is None:
+                continue  # it waits for the root to vouch for it
             found[key.use] = max(_end(key), found.get(key.use, _end(key)))
         return found
 
-    def add(self, keys: Mapping[str, StoredKey], *, at: datetime) -> None:
-        """Keep new keys, and destroy the sealing keys that ended 21 days ago; the file is written whole or not.
+    def add(self, keys: Mapping[str, StoredKey], *, at: datetime, gone: Collection[str] = ()) -> None:
+        """Keep new keys, and destroy those in `gone` and the sealing keys that ended 21 days ago.
 
-        The caller holds the database's lock, so that two programs of one partner do not undo each other's keys.
+        A key without a period waits for its statement and is not used. The file is written whole or not. The caller
+        holds the database's lock, so that two programs of one partner do not undo each other's keys.
         """
         self._read_again()
-        kept = {kid: key for kid, key in self.keystore.keys.items() if not _outlived(key, at)}
+        kept = {kid: key for kid, key in self.keystore.keys.items() if kid not in gone and not _outlived(key, at)}
         self.keystore.keys = kept | dict(keys)
         self.keystore.save()
         self._seen = _state_of(self.keystore.path)
@@ -94,9 +97,23 @@ class Identity:
         path = self.keystore.path
         self._seen, self.keystore = _state_of(path), Keystore.open(path, self._passphrase)
 
+    def waiting(self, use: str) -> StoredKey | None:
+        """A key of this use that was made and waits for the statement that vouches for it."""
+        return next((key for key in self._current() if key.use == use and key.not_before is None), None)
+
+    def held(self, kid: str) -> StoredKey | None:
+        """The private key under this id, whatever its use and its period."""
+        return next((key for key in self._current() if key.kid == kid), None)
+
+    def _current(self) -> Collection[StoredKey]:
+        """Every key, as the file has them now: another program of ours may have changed it meanwhile."""
+        if _state_of(self.keystore.path) != self._seen:
+            self._read_again()
+        return self.keystore.keys.values()
+
     def _in_period(self, use: str, at: datetime) -> list[StoredKey]:
         """The keys of a use that may be used now, the oldest first."""
-        keys = [key for key in self.keystore.keys.values() if key.use == use and key.not_before and key.not_after]
+        keys = [key for key in self._current() if key.use == use and key.not_before and key.not_after]
         return sorted((key for key in keys if (key.not_before or at) <= at < _end(key)), key=_end)
 
 

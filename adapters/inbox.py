@@ -16,16 +16,29 @@ from adapters.calls import GatewayCalls
 from adapters.events import admitted, refresh
 from adapters.office import Office
 from adapters.outbox import ACK_KIND
+from adapters.paper_fetching import want_papers
+from adapters.papers import as_kept
 from adapters.sealed import Expectations, NotOpened, Opened, SealedHeaders, open_envelope
-from adapters.store.records import Alarm, Content, HeldAgreement, Receipt, Received, Referral, Shipment
+from adapters.store.records import (
+    Alarm,
+    Content,
+    HeldAgreement,
+    HeldJustification,
+    Receipt,
+    Received,
+    Referral,
+    Shipment,
+)
 from adapters.store.store import Transaction
-from consent.envelope import Header, ReferralHeader, UnverifiedEnvelope
+from adapters.withdrawals import deleted_before
+from consent.emergencies import AUDITOR
+from consent.envelope import Header, MessageHeader, ReferralHeader, UnverifiedEnvelope
 from consent.identifiers import EnvelopeId
 from keys.documents import Address, Document, Sha256, Time, Version, encode
 from keys.errors import UntrustedKeyError
 from keys.signing import SignedDocument, sign
 
-__all__ = ["Acknowledgement", "Arrival", "Inbox"]
+__all__ = ["Acknowledgement", "Arrival", "Inbox", "is_for_auditors"]
 
 AT_ONCE: Final = 20
 """How many envelopes are leased in one call."""
@@ -111,6 +124,7 @@ class Inbox:
         agreement = self._agreement(header)
         with office.store.transaction() as tx:
             referral = tx.dossiers.find(header.ref)
+            replaced = _replaced(tx, header)
         chain = office.chain_of(agreement, header.from_, covering=receipt.index) if agreement else None
         return Expectations(
             address=office.address,
@@ -119,7 +133,7 @@ class Inbox:
             place=receipt.index,
             chain=chain,
             sealing_key=office.identity.sealing_key,
-            header_fits=lambda sealed: _fits(sealed, referral),
+            header_fits=lambda sealed: _fits(sealed, referral, replaced) or is_for_auditors(sealed, agreement),
         )
 
     def _agreement(self, header: Header) -> HeldAgreement | None:
@@ -158,26 +172,58 @@ class Inbox:
         return Arrival(receipt.subject, received.result, received.code)
 
 
-def _fits(header: SealedHeaders, referral: Referral | None) -> bool:
-    """A referral is new here, or replaces one of the same sender; a message is about a referral of its sender."""
+def _fits(header: SealedHeaders, referral: Referral | None, replaced: Content | None) -> bool:
+    """A referral is new here, or replaces one of the same sender; a message is about a referral of its sender.
+
+    What either takes the place of, if it is here, is of the same sender about the same person's request.
+    """
+    if replaced is not None and (replaced.ref, replaced.author) != (header.ref, header.from_):
+        return False
     if referral is None:
         return isinstance(header, ReferralHeader)
     if header.from_ != referral.peer:
         return False
     if isinstance(header, ReferralHeader):
         return referral.direction == "received" and header.replaces == referral.header.id
-    return True
+    return not header.justifies and header.replaces != referral.header.id
+
+
+def _replaced(tx: Transaction, header: Header) -> Content | None:
+    """What the envelope said that this one takes the place of, if it is here: often it was never delivered."""
+    return tx.dossiers.content(header.replaces) if header.replaces is not None else None
+
+
+def is_for_auditors(header: SealedHeaders, agreement: HeldAgreement | None) -> bool:
+    """Why an emergency was declared is told to who audits the agreement, whether or not the referral is here."""
+    if agreement is None or not isinstance(header, MessageHeader) or not header.justifies:
+        return False
+    party = agreement.document.party(header.to)
+    return party is not None and AUDITOR in party.roles
 
 
 def _keep_content(tx: Transaction, opened: Opened, delivery: Delivery) -> None:
     header, receipt = opened.header, Receipt(delivery.receipt.wire, delivery.receipt.time, delivery.receipt.index)
+    said = as_kept(opened.sections)
+    if isinstance(header, MessageHeader) and header.justifies:
+        tx.notices.justify(HeldJustification(header, header.from_, receipt.at, said))
+        return
+    before = tx.dossiers.find(header.ref)
     if isinstance(header, ReferralHeader):
-        referral = Referral(header.ref, "received", header.from_, header, receipt.at)
+        erased = before.erased_at if before else None
+        referral = Referral(header.ref, "received", header.from_, header, receipt.at, erased_at=erased)
         agreement = tx.papers.agreement(header.agreement)
         tx.dossiers.save(admitted(referral, receipt, agreement) if agreement else referral)
-        refresh(tx, header.ref, receipt.at)
-    said = {code: section.model_dump(mode="json", exclude_none=True) for code, section in opened.sections.items()}
-    tx.dossiers.add_content(Content(header.id, header.ref, header.from_, receipt.at, said))
+    replaced = _replaced(tx, header)
+    if replaced is not None and (replaced.ref, replaced.author) == (header.ref, header.from_):
+        tx.dossiers.take_content(replaced.envelope)
+        tx.attachments.erase_of(replaced.envelope)
+        tx.traffic.forget(replaced.envelope)
+    if (before is not None and before.erased_at is not None) or deleted_before(tx, header.ref, header.id):
+        tx.traffic.forget(header.id)  # It came after we had said that it is deleted: so it is.
+    else:
+        tx.dossiers.add_content(Content(header.id, header.ref, header.from_, receipt.at, said))
+        want_papers(tx, header, opened.sections.get("documents"), receipt.at)
+    refresh(tx, header.ref, receipt.at)
 
 
 def _received(delivery: Delivery, ack: Acknowledgement, signed: SignedDocument) -> Received:
@@ -187,7 +233,7 @@ def _received(delivery: Delivery, ack: Acknowledgement, signed: SignedDocument) 
         at=ack.at,
         result=ack.result,
         code=ack.code,
-        wire=delivery.wire,
+        wire=delivery.wire if ack.result == "stored" else b"",  # Nothing opens it here, and nobody would erase it.
         receipt=delivery.receipt.wire,
         ack=signed.encode(),
     )

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from adapters.exchange import Answer, Exchange, Question, answered_json, reading_answer
 from adapters.pins import GatewayPins
-from adapters.problems import problem_of
+from adapters.problems import GatewayUnreachableError, problem_of
 from adapters.proofs import ProofKey
 from adapters.tokens import AccessTokens, SignedInExchange
 from keys.documents import Clock, validate
@@ -30,6 +30,7 @@ SMALL: Final = 64 * 1024
 """Bytes of the largest answer to a call that answers with one short document."""
 _FINE: Final = frozenset({200, 201})
 _REFUSED: Final = 400
+_BYTES: Final = "application/octet-stream"
 
 B = TypeVar("B", bound=BaseModel)
 
@@ -72,6 +73,22 @@ class Interface:
         if signed.payload_type != media_type(kind):
             raise MalformedError("wrong-payload-type", "/payloadType")
         return self.post(path, signed.encode(), kind, limit=limit)
+
+    def put(self, path: str, data: bytes, *, query: Mapping[str, str]) -> object:
+        """The JSON value answered to a PUT of sealed bytes, signed in."""
+        target = f"{self._issuer}{path}?{urlencode(query)}"
+        headers = {**self._headers(), "Content-Type": _BYTES}
+        return _value(self._signed_in.ask(Question("PUT", target, headers, data, SMALL)), SMALL)
+
+    def get_bytes(self, path: str, *, query: Mapping[str, str], limit: int) -> bytes:
+        """The sealed bytes answered to a GET, signed in; any other kind of answer is not the gateway's."""
+        target = f"{self._issuer}{path}?{urlencode(query)}"
+        headers = {**self._headers(), "Accept": f"{_BYTES}, application/problem+json"}
+        answer = self._signed_in.ask(Question("GET", target, headers, None, limit))
+        _refuse_refusal(answer)
+        if answer.headers.get("content-type", "").partition(";")[0].strip().lower() != _BYTES:
+            raise GatewayUnreachableError("answer-not-from-gateway")
+        return answer.body
 
     def fetch(self, path: str, *, limit: int) -> bytes:
         """The bytes of a public file, asked for without saying who asks."""

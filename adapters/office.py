@@ -73,7 +73,7 @@ class Office:
             raise
 
     def may_use(self, agreement: HeldAgreement, peer: Address) -> bool:
-        """Whether we may act under an agreement with a peer: both signed it, and it names the gateway we pinned."""
+        """Whether we may act under an agreement with a peer: it binds both, and names the gateway that we pinned."""
         broker = agreement.document.broker
         ours = broker.receipts == self.pins.receipts and set(broker.journal) == set(self.pins.journal.vkeys)
         return ours and {self.address, peer} <= agreement.signers and agreement.state != "signing"

@@ -9,31 +9,31 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
+from adapters.agreements import refresh_agreements
 from adapters.calls import GatewayCalls
+from adapters.dispatch import ACK_KIND, hand_over
 from adapters.events import admitted, log_step, refresh
 from adapters.office import Office
-from adapters.receipts import VerifiedReceipt
+from adapters.registration import read_registration
 from adapters.renewal import seal_anew
-from adapters.store.records import Alarm, LoggedStep, Receipt, Shipment
-from adapters.store.store import Transaction
-from consent.agreement import SIGNATURE_KIND
+from adapters.store.records import Alarm, Kind, LoggedStep, Receipt, Shipment
+from adapters.store.store import StoreError, Transaction
 from consent.envelope import EventHeader, ReferralHeader, UnverifiedEnvelope
-from consent.statement import STATEMENT_KIND
 from keys.errors import ForgedError, PasserelleError
-from keys.signing import SignedDocument
-from keys.statements import KIND as KEY_KIND
 
 __all__ = ["ACK_KIND", "Flushed", "Outbox"]
 
-ACK_KIND: Final = "ack"
 FIRST_PAUSE: Final = timedelta(seconds=2)
 LONGEST_PAUSE: Final = timedelta(minutes=15)
 STALE_KEY: Final = frozenset({"key-not-in-period", "key-revoked", "key-unknown"})
-"""Why the broker refuses a key block: the recipient's key ended while the envelope waited here."""
+"""Why the broker refuses keys: the recipient's, or ours, ended while the envelope waited here."""
+SUPERSEDED: Final = "agreement-superseded"
+"""Why it refuses an agreement: the next version came into force while the envelope waited here."""
 
 
 @dataclass(slots=True)
@@ -55,24 +55,28 @@ class Outbox:
         self._jitter = jitter or _around_one
         self._lock = threading.Lock()
 
-    def flush(self) -> Flushed:
+    def flush(self, only: Kind | None = None) -> Flushed:
         """Send everything whose time has come, in order; stops at the first failure that says nothing about an item.
 
-        Raises `StoreError` only: whatever the gateway does is kept beside the item it was about.
+        With `only`, what is of another kind goes on waiting. Raises `StoreError` only: whatever the gateway does is
+        kept beside the item it was about.
         """
         with self._lock:  # two threads would each send what the other has just taken
-            return self._flush()
+            return self._flush(only)
 
-    def _flush(self) -> Flushed:
+    def _flush(self, only: Kind | None) -> Flushed:
         done = Flushed()
-        while (shipment := self._next()) is not None:
+        with suppress(StoreError):  # Another program reads; nothing that waits for it leaves, and the rest may.
+            self._office.store.empty_log()
+        while (shipment := self._next(only)) is not None:
             try:
-                receipt = self._send(shipment)
+                receipt = self._hand_over(shipment)
             except PasserelleError as error:
                 if self._is_about(error):
-                    if not self._sealed_anew(shipment, error):
-                        self._refuse(shipment, error)
+                    if not self._sealed_anew(shipment, error) and self._refuse(shipment, error):
                         done.refused.append((shipment.item, error.code))
+                        if shipment.kind == "attachment":
+                            done.refused.append((shipment.item.split(":")[1], error.code))
                     continue
                 self._postpone(shipment, error)
                 done.stopped = error.code
@@ -81,24 +85,18 @@ class Outbox:
             done.accepted.append(shipment.item)
         return done
 
-    def _next(self) -> Shipment | None:
-        with self._office.store.transaction() as tx:
-            return tx.traffic.next_due(self._office.now())
+    def _hand_over(self, shipment: Shipment) -> Receipt | int | None:
+        if shipment.kind == "withdrawal-answer":
+            # "Deleted" is said once no copy of it is left in the log of changes, whichever program took it away.
+            self._office.store.empty_log(always=True)
+        return hand_over(self._client, shipment)
 
-    def _send(self, shipment: Shipment) -> Receipt | int | None:
-        """Hand one item to the broker; the receipt, or the place in the journal, or nothing, by its kind."""
-        body, client = shipment.body, self._client
-        if shipment.kind == "envelope":
-            return _kept(client.deposit(body))
-        if shipment.kind == "statement":
-            return _kept(client.register_statement(SignedDocument.parse(body, STATEMENT_KIND)))
-        if shipment.kind == "key":
-            return client.publish_key(SignedDocument.parse(body, KEY_KIND))
-        if shipment.kind == "ack":
-            client.acknowledge(SignedDocument.parse(body, ACK_KIND))
-        else:
-            client.sign_agreement(SignedDocument.parse(body, SIGNATURE_KIND))
-        return None
+    def _next(self, only: Kind | None) -> Shipment | None:
+        with self._office.store.transaction() as tx:
+            shipment = tx.traffic.next_due(self._office.now(), only)
+            if shipment is not None and shipment.kind == "envelope" and not shipment.attempts:
+                tx.traffic.begin(shipment.item)  # What was never handed over can still be ended here.
+            return shipment
 
     def _accept(self, shipment: Shipment, answer: Receipt | int | None) -> None:
         with self._office.store.transaction() as tx:
@@ -108,8 +106,13 @@ class Outbox:
             elif shipment.kind == "statement" and isinstance(answer, Receipt):
                 name, _, version = shipment.item.partition("@")
                 tx.papers.registered(name, int(version), answer)
+                # The withdrawal code is the person's from here on; what was sent is kept without it.
+                tx.traffic.rewrite(shipment.item, read_registration(shipment.body)[0].encode())
             elif shipment.kind == "key" and isinstance(answer, int):
                 tx.keyring.published(int(shipment.item.rpartition(":")[2]), answer)
+            elif shipment.kind == "attachment":
+                # The paper is kept in clear beside its referral; sealed it is at the broker now.
+                tx.traffic.rewrite(shipment.item, b"")
 
     @staticmethod
     def _is_about(error: PasserelleError) -> bool:
@@ -128,16 +131,34 @@ class Outbox:
                 tx.traffic.raise_alarm(Alarm(now, error.code, shipment.item))
 
     def _sealed_anew(self, shipment: Shipment, error: PasserelleError) -> bool:
-        return shipment.kind == "envelope" and error.code in STALE_KEY and seal_anew(self._office, shipment)
+        if shipment.kind != "envelope" or error.code not in STALE_KEY | {SUPERSEDED}:
+            return False
+        if error.code == SUPERSEDED:
+            with suppress(PasserelleError):  # then it is refused under the version that we hold
+                refresh_agreements(self._office, self._client)
+        return seal_anew(self._office, shipment)
 
-    def _refuse(self, shipment: Shipment, error: PasserelleError) -> None:
+    def _refuse(self, shipment: Shipment, error: PasserelleError) -> bool:
+        """Keep that the broker refused something; false when it waits no more, so that nothing is to be told."""
         now = self._office.now()
         with self._office.store.transaction() as tx:
-            tx.traffic.settle(shipment.item, "refused", problem=error.code)
-            if shipment.kind == "envelope":
+            if not tx.traffic.settle(shipment.item, "refused", problem=error.code):
+                return False
+            if shipment.kind == "attachment":
+                _refuse_with(tx, shipment, error.code)
+            elif shipment.kind == "envelope":
                 tx.dossiers.note_problem(shipment.lane, error.code)
             else:
                 tx.traffic.raise_alarm(Alarm(now, error.code, shipment.item))
+        return True
+
+
+def _refuse_with(tx: Transaction, attachment: Shipment, code: str) -> None:
+    """An envelope does not leave without the papers that it announces."""
+    envelope = tx.traffic.shipment(attachment.item.split(":")[1])
+    if envelope is not None and envelope.state == "pending":
+        tx.traffic.settle(envelope.item, "refused", problem=code)
+        tx.dossiers.note_problem(envelope.lane, code)
 
 
 def _follow(tx: Transaction, wire: bytes, receipt: Receipt) -> None:
@@ -150,10 +171,6 @@ def _follow(tx: Transaction, wire: bytes, receipt: Receipt) -> None:
     if isinstance(header, ReferralHeader) and referral is not None and agreement is not None:
         tx.dossiers.save(admitted(referral, receipt, agreement))
         refresh(tx, header.ref, receipt.at)
-
-
-def _kept(receipt: VerifiedReceipt) -> Receipt:
-    return Receipt(receipt.wire, receipt.time, receipt.index)
 
 
 def _around_one() -> float:

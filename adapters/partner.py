@@ -7,28 +7,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from adapters.agreements import refresh_agreements, sign_agreement
+from adapters.acts import Acts
+from adapters.agreements import Ending, refresh_agreements, sign_agreement, tell_endings
+from adapters.bodies import Explanation
 from adapters.calls import GatewayCalls
-from adapters.consents import ConsentFile, Recorded, record_consent, write_receipt
+from adapters.consent_desk import ConsentDesk
+from adapters.consents import ConsentFile, Recorded
 from adapters.dossier import Dossier, read_dossier, resolve
+from adapters.duties import Duty, read_duties
+from adapters.emergencies import OwnEmergency, justified, own_emergencies
 from adapters.enrolment import rotate
 from adapters.inbox import Arrival, Inbox
 from adapters.office import Office
 from adapters.outbox import Flushed, Outbox
-from adapters.outgoing import Queued, send_event, send_message, send_referral
+from adapters.outgoing import prepare
+from adapters.paper_fetching import Fetched, PaperFetcher
+from adapters.reconciling import reconcile_consents
 from adapters.referral import ReferralFile
-from adapters.sections import OutcomeSection
+from adapters.resending import resend_by_itself
 from adapters.settings import Settings
-from adapters.store.records import Alarm, Direction, HeldAgreement, Referral
+from adapters.store.records import Alarm, Direction, HeldAgreement, HeldJustification, LoggedNotice, Referral
 from adapters.store.store import StoreError
 from adapters.stream import EventStream
-from consent.envelope import Event
+from adapters.withdrawals import to_answer
 from consent.passage import Refused
-from keys.documents import Address, format_time, validate
+from keys.documents import Address
 from keys.errors import ForgedError, MalformedError, PasserelleError
 from keys.identity import RootKey
 from keys.signing import SignedDocument
@@ -44,6 +50,9 @@ class Round:
     arrivals: list[Arrival] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     agreements: tuple[str, ...] = ()
+    endings: tuple[Ending, ...] = ()
+    resent: list[str] = field(default_factory=list)
+    papers: Fetched = field(default_factory=Fetched)
     troubles: list[str] = field(default_factory=list)
     waiting: int = 0
 
@@ -54,16 +63,20 @@ class Round:
         self.sent.stopped, self.troubles, self.waiting = later.sent.stopped, later.troubles, later.waiting
         self.arrivals += later.arrivals
         self.told += later.told
+        self.resent += later.resent
+        self.papers.add(later.papers)
         self.agreements += later.agreements
+        self.endings += later.endings
 
 
-class Adapter:
+class Adapter(Acts):
     """One partner: its office, its outbox, its inbox, and the stream of what others tell."""
 
     def __init__(self, settings: Settings, office: Office, client: GatewayCalls) -> None:
         """Work for an office, through a client of its gateway."""
         self.settings = settings
         self.office = office
+        self.consents = ConsentDesk(office, settings)
         self.connect(client)
 
     def connect(self, client: GatewayCalls) -> None:
@@ -71,7 +84,8 @@ class Adapter:
         self.client = client
         self.outbox = Outbox(self.office, client)
         self.inbox = Inbox(self.office, client, self.refresh_agreements)
-        self.stream = EventStream(self.office, client, self.refresh_agreements)
+        self.stream = EventStream(self.office, client, self.refresh_agreements, self.consents.withdrawn_by_code)
+        self.papers = PaperFetcher(self.office, client)
 
     # Exchange with the gateway.
 
@@ -83,17 +97,29 @@ class Adapter:
         done = Round()
         _try(done, self.read_journal)
         done.agreements = _try(done, self.refresh_agreements) or ()
+        done.endings = self.tell_endings()
         _try(done, lambda: rotate(self.office))
         done.sent = self.outbox.flush()
         done.told = _try(done, self.stream.work) or []
+        _try(done, self.reconcile_consents)
         done.arrivals = _try(done, lambda: self.inbox.work(wait)) or []
-        if done.arrivals:
+        done.resent = resend_by_itself(self.office)
+        done.papers = self.papers.work()
+        if done.arrivals or done.resent:
             after = self.outbox.flush()
             done.sent.accepted += after.accepted
             done.sent.refused += after.refused
             done.sent.stopped = after.stopped or done.sent.stopped
         done.waiting = self.inbox.waiting
         return done
+
+    def resend_by_itself(self) -> list[str]:
+        """Send again what was lost because its recipient ended a key early; the references it was about."""
+        return resend_by_itself(self.office)
+
+    def reconcile_consents(self) -> list[str]:
+        """Learn which of our consents were taken back before anything was sent under them; their ids."""
+        return reconcile_consents(self.office, self.client, self.consents.withdrawn_by_code)
 
     def read_journal(self) -> int:
         """Learn which keys were published and revoked; the size of the journal. What contradicts it is an alarm."""
@@ -110,6 +136,10 @@ class Adapter:
         """Bring the agreements up to date; those that changed, by `id@version`."""
         return refresh_agreements(self.office, self.client)
 
+    def tell_endings(self) -> tuple[Ending, ...]:
+        """The warnings, each once, that an agreement comes to its end."""
+        return tell_endings(self.office)
+
     def rotate_keys(self) -> int:
         """Make and publish the keys that will be needed; how many."""
         return rotate(self.office)
@@ -117,13 +147,8 @@ class Adapter:
     # What a worker does.
 
     def record_consent(self, file: ConsentFile) -> tuple[Recorded, tuple[Path, ...]]:
-        """Keep what a person answered, and write the receipt in both languages; raises as `record_consent` does."""
-        recorded = record_consent(self.office, file, contact_phone=self.settings.contact_phone)
-        return recorded, write_receipt(self.settings.receipts, recorded)
-
-    def send(self, file: ReferralFile, *, author: str | None = None) -> Queued | Refused:
-        """Seal a referral and put it in the outbox, or say which rule is against it."""
-        return send_referral(self.office, file, author=author)
+        """Keep what a person answered, and write the receipt in both languages; raises as `ConsentDesk.record` does."""
+        return self.consents.record(file)
 
     def referrals(self, direction: Direction | None = None) -> list[Referral]:
         """The referrals, the newest first."""
@@ -136,64 +161,42 @@ class Adapter:
 
     def show(self, ref: str) -> Dossier:
         """One referral in full; raises `MalformedError` (referral-unknown)."""
-        return read_dossier(self.office.store, ref, self.office.now())
+        return read_dossier(self.office, ref)
 
-    def step(self, ref: str, event: Event, *, author: str | None = None) -> Queued | Refused:
-        """Take any step of the state machine, or say why it may not be taken."""
-        return send_event(self.office, ref, event, author=author)
+    def notices(self) -> list[LoggedNotice]:
+        """What the gateway told by itself, the newest first, whether or not the referral is here."""
+        with self.office.store.transaction() as tx:
+            return tx.notices.all()
 
-    def seen(self, ref: str) -> Queued | Refused:
-        """A person opened the referral (T03)."""
-        return self.step(ref, _event("T03"))
+    def duties(self) -> list[Duty]:
+        """What is owed to whom, and by when."""
+        return read_duties(self.office)
 
-    def review(self, ref: str) -> Queued | Refused:
-        """It needs more thought (T05); extends the time to answer, once."""
-        return self.step(ref, _event("T05"))
+    def withdrawals(self) -> list[LoggedNotice]:
+        """The ends of consents that we have still to answer for, the oldest first."""
+        with self.office.store.transaction() as tx:
+            return to_answer(tx)
 
-    def accept(self, ref: str) -> Queued | Refused:
-        """We take it (T08)."""
-        return self.step(ref, _event("T08"))
+    def emergencies(self) -> list[OwnEmergency]:
+        """The emergencies that we declared, the newest first."""
+        with self.office.store.transaction() as tx:
+            return own_emergencies(tx)
 
-    def decline(self, ref: str, reason: str) -> Queued | Refused:
-        """We do not take it, and why (T09)."""
-        return self.step(ref, _event("T09", reason=reason))
+    def justifications(self) -> list[HeldJustification]:
+        """Why other organisations declared emergencies, as they told us who audit."""
+        with self.office.store.transaction() as tx:
+            return tx.notices.justifications()
 
-    def cancel(self, ref: str, reason: str) -> Queued | Refused:
-        """The request is withdrawn, before (T10) or after (T19) it was accepted, and why."""
-        before = self.step(ref, _event("T10", reason=reason))
-        return self.step(ref, _event("T19", reason=reason)) if isinstance(before, Refused) else before
+    def explain(self, file: ReferralFile, *, author: str | None = None) -> Explanation | Refused:
+        """Every rule and its verdict at the gateway for the header that a file would have; nothing leaves or is kept.
 
-    def appointment(self, ref: str) -> Queued | Refused:
-        """An appointment was made (T13)."""
-        return self.step(ref, _event("T13"))
-
-    def start(self, ref: str) -> Queued | Refused:
-        """The service began (T14)."""
-        return self.step(ref, _event("T14"))
-
-    def hold(self, ref: str, reason: str, review_by: datetime) -> Queued | Refused:
-        """It waits, why, and until when we look at it again (T15); waiting lists included."""
-        return self.step(ref, _event("T15", reason=reason, review_by=format_time(review_by)))
-
-    def resume(self, ref: str) -> Queued | Refused:
-        """It goes on (T16)."""
-        return self.step(ref, _event("T16"))
-
-    def complete(self, ref: str, outcome: str) -> Queued | Refused:
-        """It is done, and what came of it (T17)."""
-        return self.step(ref, _event("T17", outcome=outcome))
-
-    def fail(self, ref: str, reason: str) -> Queued | Refused:
-        """We could not help, and why (T18)."""
-        return self.step(ref, _event("T18", reason=reason))
-
-    def confirm(self, ref: str, helped: str) -> Queued | Refused:
-        """The person says whether it helped (T25)."""
-        return self.step(ref, _event("T25", helped=helped))
-
-    def answer(self, ref: str, outcome: OutcomeSection) -> Queued | Refused:
-        """Send the requester a sealed outcome: an appointment, a place on the list, a few words."""
-        return send_message(self.office, ref, {"outcome": outcome})
+        Refused without asking when there is no header to ask about. Raises what the client raises.
+        """
+        prepared = prepare(self.office, file, (self.office, self.office.now(), author or file.author))
+        if isinstance(prepared, Refused):
+            return prepared
+        answer = self.client.explain(prepared.header)
+        return justified(answer) if prepared.declared is not None else answer
 
     def search_services(self, query: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Find services in the gateway's directory; nothing of a person's file belongs in the question."""
@@ -221,11 +224,6 @@ class Adapter:
         """What must not happen and did."""
         with self.office.store.transaction() as tx:
             return tx.traffic.alarms()
-
-
-def _event(transition: str, **details: str) -> Event:
-    """A step with its details; raises `MalformedError` (unknown-code) for a code that is in no table."""
-    return validate(Event, {"transition": transition, **details}, pointer="/event")
 
 
 T = TypeVar("T")

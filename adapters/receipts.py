@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import Field
 
@@ -22,7 +22,16 @@ from keys.documents import Address, Base64Url, Document, Sha256, Time, Version, 
 from keys.errors import ForgedError, MalformedError
 from keys.signing import SignedDocument
 
-__all__ = ["MAX_RECEIPT", "VerifiedReceipt", "verify_envelope_receipt", "verify_statement_receipt"]
+__all__ = [
+    "MAX_RECEIPT",
+    "VerifiedReceipt",
+    "receipted_digest",
+    "verify_envelope_receipt",
+    "verify_mismatch_receipt",
+    "verify_review_receipt",
+    "verify_statement_receipt",
+    "verify_withdrawal_receipt",
+]
 
 RECEIPT_KIND: Final = "receipt"
 MAX_RECEIPT: Final = 16 * 1024
@@ -31,11 +40,10 @@ MAX_PROMISE: Final = 24 * 3600
 
 
 class _Receipt(Document):
-    """What every receipt says: who accepted, which bytes, and where they stand in which journal."""
+    """What every receipt says: who accepted, and where it stands in which journal."""
 
     v: Version
     by: Address
-    payload_sha256: Sha256
     origin: Annotated[str, Field(max_length=255)]
     index: Annotated[int, Field(ge=0, le=strictjson.MAX_INTEGER)]
     leaf: Annotated[Base64Url, Field(max_length=MAX_RECEIPT)]
@@ -43,17 +51,42 @@ class _Receipt(Document):
     promise: Annotated[int, Field(ge=1, le=MAX_PROMISE)]
 
 
-class EnvelopeReceipt(_Receipt):
+class _DocumentReceipt(_Receipt):
+    """The receipt of something signed: also which bytes were accepted."""
+
+    payload_sha256: Sha256
+
+
+class EnvelopeReceipt(_DocumentReceipt):
     """The receipt of a deposited envelope."""
 
     envelope: EnvelopeId
 
 
-class StatementReceipt(_Receipt):
+class StatementReceipt(_DocumentReceipt):
     """The receipt of a registered consent statement, in one version."""
 
     statement: StatementId
     version: Annotated[int, Field(ge=1, le=999_999)]
+
+
+class WithdrawalReceipt(_Receipt):
+    """The receipt of a withdrawal by its code: that it happened and when, not what it was about."""
+
+    withdrawal: Literal["done"]
+
+
+class IncidentReceipt(_DocumentReceipt):
+    """The receipt of a report that opened an incident; `payload_sha256` is the report's."""
+
+    envelope: EnvelopeId
+    incident: Annotated[str, Field(pattern=r"^inc_[a-z2-7]{26}$")]
+
+
+class ReviewReceipt(_DocumentReceipt):
+    """The receipt of the review of an emergency; `payload_sha256` is the review's."""
+
+    reviewed: EnvelopeId
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +137,38 @@ def verify_statement_receipt(
     return _as_verified(receipt, receipt.statement, signed)
 
 
+def verify_withdrawal_receipt(signed: SignedDocument, pins: GatewayPins) -> datetime:
+    """The moment from which a consent that was taken back by its code is over; raises as the others do."""
+    return _verified(WithdrawalReceipt, signed, pins).time
+
+
+def verify_mismatch_receipt(
+    signed: SignedDocument, report: SignedDocument, envelope: str, pins: GatewayPins
+) -> VerifiedReceipt:
+    """Check the receipt of a report that an envelope is not what it says; raises as the others do."""
+    receipt = _verified(IncidentReceipt, signed, pins)
+    if (receipt.envelope, receipt.payload_sha256) != (envelope, report.sha256):
+        raise ForgedError("receipt-of-another")
+    return _as_verified(receipt, envelope, signed)
+
+
+def verify_review_receipt(
+    signed: SignedDocument, review: SignedDocument, envelope: str, pins: GatewayPins
+) -> VerifiedReceipt:
+    """Check the receipt of the review of an emergency; raises as the others do."""
+    receipt = _verified(ReviewReceipt, signed, pins)
+    if (receipt.reviewed, receipt.payload_sha256) != (envelope, review.sha256):
+        raise ForgedError("receipt-of-another")
+    return _as_verified(receipt, envelope, signed)
+
+
+def receipted_digest(document: bytes) -> str:
+    """The digest of the payload that a receipt kept here is for; it was verified when it came."""
+    return parse(
+        EnvelopeReceipt, SignedDocument.parse(document, RECEIPT_KIND).payload, limit=MAX_RECEIPT
+    ).payload_sha256
+
+
 R = TypeVar("R", bound=_Receipt)
 
 
@@ -121,7 +186,7 @@ def _verified(model: type[R], signed: SignedDocument, pins: GatewayPins) -> R:
     return receipt
 
 
-def _as_verified(receipt: _Receipt, subject: str, signed: SignedDocument) -> VerifiedReceipt:
+def _as_verified(receipt: _DocumentReceipt, subject: str, signed: SignedDocument) -> VerifiedReceipt:
     return VerifiedReceipt(
         wire=signed.encode(),
         subject=subject,

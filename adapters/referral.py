@@ -1,84 +1,51 @@
-"""A referral in clear, as a partner's software writes it in a file and as its reader sees it again.
+"""A referral in clear, as a partner's software writes it in a file.
 
-PRODUCT §6. It exists only inside the adapters of the two partners: what travels is sealed (`adapters.sealed`). The
-rules that look at several sections at once are here.
+PRODUCT §6. It exists only inside the adapters of the two partners: what travels is sealed (`adapters.sealed`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final, Self
+from typing import Annotated, Final, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from adapters.sections import (
-    MAX_SECTION,
-    ContactSection,
-    HealthNoteSection,
-    HousingSection,
-    IdentitySection,
-    IncomeRightsSection,
-    MigrationStatusSection,
-    OutcomeSection,
-    SafetySection,
-    SituationSection,
-    WorkerSection,
-)
+from adapters.leaks.overrides import Override
+from adapters.referral_sections import ReferralSections
+from adapters.sections import MAX_SECTION, JustificationText
 from consent.answers import RecordId
 from consent.coherence import fault_at
+from consent.headers import Emergency
 from consent.identifiers import Author, ReferralId, ServiceId
-from consent.vocabulary import NeedCode, PriorityCode, PurposeCode
-from keys.documents import Address, Document, Time, fault, parse
+from consent.vocabulary import GroundCode, NeedCode, PriorityCode, PurposeCode
+from keys.documents import Address, Document, Listing, Time, parse, validate
 
-__all__ = ["MAX_REFERRAL_FILE", "ReferralFile", "ReferralSections", "read_referral"]
+__all__ = ["MAX_REFERRAL_FILE", "EmergencyFile", "ReferralFile", "ReferralSections", "read_referral", "read_sections"]
 
 MAX_REFERRAL_FILE: Final = 12 * MAX_SECTION
 """Bytes of a referral file: every section filled to the brim, and some room."""
+MAX_OVERRIDES: Final = 40
 
 
-class ReferralSections(Document):
-    """The sections of one referral; each is sealed on its own, and only those present are sent."""
+class EmergencyFile(Document):
+    """A declared emergency, in place of a consent: the legal ground, our own directive, why nobody could be asked.
 
-    identity: IdentitySection | None = None
-    contact: ContactSection | None = None
-    situation: SituationSection | None = None
-    housing: HousingSection | None = None
-    income_rights: IncomeRightsSection | None = Field(default=None, alias="income-rights")
-    migration_status: MigrationStatusSection | None = Field(default=None, alias="migration-status")
-    health_note: HealthNoteSection | None = Field(default=None, alias="health-note")
-    safety: SafetySection | None = None
-    worker: WorkerSection | None = None
-    outcome: OutcomeSection | None = None
-    documents: None = None
+    The justification goes sealed to the auditors of the agreement, and to nobody else. `worker` is the pseudonym of
+    who declares it, when that is not the author of the file.
+    """
 
-    @field_validator("documents", mode="before")
-    @classmethod
-    def _are_not_carried(cls, _value: object) -> None:
-        # Attached papers travel sealed apart from the sections; a list of them without the papers would mislead.
-        raise fault("documents-not-carried")
+    ground: GroundCode
+    directive: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,63}$")]
+    justification: JustificationText
+    worker: Author | None = None
 
-    @model_validator(mode="after")
-    def _agree_with_one_another(self) -> Self:
-        if not self.present():
-            raise fault("too-short")
-        if self.housing and self.housing.address and self.tells_violence:
-            raise fault_at("address-with-violence", "housing", "address")
-        return self
-
-    @property
-    def tells_violence(self) -> bool:
-        """Whether violence is known, suspected, or the reason for help; then nothing may tell where the person is."""
-        flagged = self.safety is not None and self.safety.violence in {"yes", "suspected"}
-        return flagged or (self.situation is not None and any(item.need == "violence" for item in self.situation.needs))
-
-    def present(self) -> Mapping[str, Document]:
-        """The sections that are filled, by code, in the order of their table."""
-        found = {str(item.alias or name): getattr(self, name) for name, item in type(self).model_fields.items()}
-        return {code: section for code, section in found.items() if section is not None}
+    def declared_by(self, worker: str) -> Emergency:
+        """The emergency as headers carry it, without naming its justification yet."""
+        named = {"ground": self.ground, "directive": self.directive, "worker": self.worker or worker}
+        return validate(Emergency, named)
 
 
 class ReferralFile(Document):
-    """One referral to send: to whom, what for, on which consent, and its sections."""
+    """One referral to send: to whom, what for, on which consent or emergency, and its sections."""
 
     to: Address
     service: ServiceId | None = None
@@ -86,10 +53,20 @@ class ReferralFile(Document):
     priority: PriorityCode
     need: NeedCode | None = None
     respond_by: Time | None = None
-    consent: RecordId
+    consent: RecordId | None = None
+    emergency: EmergencyFile | None = None
     part_of: ReferralId | None = None
     author: Author | None = None
     sections: ReferralSections
+    overrides: Listing[Override] = Field(default=(), max_length=MAX_OVERRIDES)
+
+    @model_validator(mode="after")
+    def _rests_on_one_thing(self) -> Self:
+        if self.consent is None and self.emergency is None:
+            raise fault_at("missing-field", "consent")
+        if self.consent is not None and self.emergency is not None:
+            raise fault_at("unexpected-member", "emergency")
+        return self
 
     @model_validator(mode="after")
     def _fits_its_purpose(self) -> Self:
@@ -101,6 +78,17 @@ class ReferralFile(Document):
         return self
 
 
+class _Supplement(Document):
+    sections: ReferralSections
+    overrides: Listing[Override] = Field(default=(), max_length=MAX_OVERRIDES)
+
+
 def read_referral(data: bytes) -> ReferralFile:
     """Read a referral file; raises `MalformedError` with every fault, its pointer, line and column."""
     return parse(ReferralFile, data, limit=MAX_REFERRAL_FILE)
+
+
+def read_sections(data: bytes) -> tuple[ReferralSections, tuple[Override, ...]]:
+    """Read a file that adds sections to a referral already sent; raises as `read_referral` does."""
+    supplement = parse(_Supplement, data, limit=MAX_REFERRAL_FILE)
+    return supplement.sections, supplement.overrides

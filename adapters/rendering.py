@@ -40,8 +40,11 @@ TERMS: Final[Mapping[str, Mapping[str, Term]]] = {
     "do_not_contact": ANSWERS["relation"],
     "outcome": OUTCOMES,
     "rank": ANSWERS["rank"],
+    "type": DOCUMENT_TYPES,
 }
 """For each field that holds codes, the list in which their words are."""
+_FOR_PROGRAMS: Final = frozenset({"sha256", "sealed_sha256", "key"})
+"""What a paper is checked and opened with; nobody reads it."""
 
 
 def section_lines(section: str, members: Mapping[str, Any], language: Language) -> Iterator[str]:
@@ -52,6 +55,8 @@ def section_lines(section: str, members: Mapping[str, Any], language: Language) 
 
 def _lines(members: Mapping[str, Any], indent: str, language: Language) -> Iterator[str]:
     for name, value in members.items():
+        if name in _FOR_PROGRAMS:
+            continue
         title = words(f"field.{name}", language)
         if isinstance(value, dict):
             yield f"{indent}{title}"

@@ -7,26 +7,31 @@ sealed on its own, under its name and the version of its form (`identity/1`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from types import MappingProxyType
 from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from adapters.answers import one_of
+from adapters.fields import NO_CONTROLS_BUT_LINES, Code, Day, FileName, LanguageTag, Line, Note, listed_once, said
 from consent.coherence import fault_at, refuse_duplicates
 from consent.vocabulary import DocumentCode, NeedCode, OutcomeCode, PriorityCode
-from keys.documents import Document, Listing, Time, encode, fault, parse
+from keys.attachments import ATTACHMENT_KEY_BYTES, MAX_ATTACHMENT
+from keys.documents import Base64Url, Document, Listing, Sha256, Time, encode, fault, parse
 from keys.errors import MalformedError
 
 __all__ = [
     "FORMS",
     "MAX_SECTION",
     "ContactSection",
+    "DocumentItem",
+    "DocumentsSection",
     "HealthNoteSection",
     "HousingSection",
     "IdentitySection",
     "IncomeRightsSection",
+    "JustificationSection",
+    "JustificationText",
     "MigrationStatusSection",
     "OutcomeSection",
     "SafetySection",
@@ -39,43 +44,8 @@ __all__ = [
 
 MAX_SECTION = 16 * 1024
 """Bytes of one section in clear; the longest form filled to the brim needs less than half."""
-# Neither control characters nor those that reverse the direction of what follows: text is read as it was written.
-_NO_CONTROLS: Final = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$"
-_NO_CONTROLS_BUT_LINES: Final = r"^[^\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$"
-
-
-def _said(text: str) -> str:
-    # Spaces around or alone would be a value that looks empty to its reader.
-    if text != text.strip():
-        raise fault("wrong-form")
-    return text
-
-
-def _is_date(text: str) -> str:
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        raise fault("bad-date") from None
-    return text
-
-
-def _once(items: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(items)) != len(items):
-        raise fault("duplicate-entry")
-    return items
-
-
-Line = Annotated[str, StringConstraints(min_length=1, max_length=120, pattern=_NO_CONTROLS), AfterValidator(_said)]
-"""One short line of text."""
-Note = Annotated[
-    str, StringConstraints(min_length=1, max_length=300, pattern=_NO_CONTROLS_BUT_LINES), AfterValidator(_said)
-]
-"""A few sentences; lists come first and this says only what they cannot."""
-Day = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\d$"), AfterValidator(_is_date)]
-"""A calendar day, `YYYY-MM-DD`."""
-LanguageTag = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
-"""A spoken language, ISO 639 in two or three letters."""
-_Code = Annotated[str, StringConstraints(max_length=40)]
+MAX_DOCUMENTS = 10
+"""Papers of one envelope."""
 
 
 class IdentitySection(Document):
@@ -85,8 +55,8 @@ class IdentitySection(Document):
     given_name: Line | None = None
     alias: Line | None = None
     birth_date: Day | None = None
-    age_band: Annotated[_Code, one_of("age-band")] | None = None
-    pronoun: Annotated[_Code, one_of("pronoun")] | None = None
+    age_band: Annotated[Code, one_of("age-band")] | None = None
+    pronoun: Annotated[Code, one_of("pronoun")] | None = None
 
     @model_validator(mode="after")
     def _names_somebody(self) -> Self:
@@ -102,16 +72,16 @@ class IdentitySection(Document):
 class Channel(Document):
     """One way to reach the person, and whether a message may be left there."""
 
-    channel: Annotated[_Code, one_of("channel")]
+    channel: Annotated[Code, one_of("channel")]
     value: Line
-    safe_to_leave_message: Annotated[_Code, one_of("yes-no")]
-    best_time: Annotated[_Code, one_of("best-time")] | None = None
+    safe_to_leave_message: Annotated[Code, one_of("yes-no")]
+    best_time: Annotated[Code, one_of("best-time")] | None = None
 
 
 class ContactSection(Document):
     """How to reach the person: directly, through the worker, or not at all."""
 
-    reach: Annotated[_Code, one_of("reach")]
+    reach: Annotated[Code, one_of("reach")]
     channels: Listing[Channel] = Field(default=(), max_length=6)
 
     @model_validator(mode="after")
@@ -128,7 +98,7 @@ class NeedItem(Document):
 
     need: NeedCode
     urgency: PriorityCode
-    since: Annotated[_Code, one_of("since")] | None = None
+    since: Annotated[Code, one_of("since")] | None = None
 
 
 class Household(Document):
@@ -136,7 +106,7 @@ class Household(Document):
 
     adults: int = Field(ge=0, le=20)
     children: int = Field(ge=0, le=20)
-    animal: Annotated[_Code, one_of("yes-no")] | None = None
+    animal: Annotated[Code, one_of("yes-no")] | None = None
 
 
 class SituationSection(Document):
@@ -144,14 +114,14 @@ class SituationSection(Document):
 
     needs: Listing[NeedItem] = Field(min_length=1, max_length=10)
     household: Household | None = None
-    languages: Annotated[Listing[LanguageTag], AfterValidator(_once)] = Field(default=(), max_length=6)
-    interpreter: Annotated[_Code, one_of("interpreter")] | None = None
-    mobility: Annotated[_Code, one_of("mobility")] | None = None
-    digital: Annotated[_Code, one_of("digital")] | None = None
+    languages: Annotated[Listing[LanguageTag], AfterValidator(listed_once)] = Field(default=(), max_length=6)
+    interpreter: Annotated[Code, one_of("interpreter")] | None = None
+    mobility: Annotated[Code, one_of("mobility")] | None = None
+    digital: Annotated[Code, one_of("digital")] | None = None
     note: Note | None = None
 
     @model_validator(mode="after")
-    def _names_each_need_once(self) -> Self:
+    def _names_each_needlisted_once(self) -> Self:
         refuse_duplicates((item.need for item in self.needs), "needs", member="need")
         return self
 
@@ -159,25 +129,25 @@ class SituationSection(Document):
 class HousingSection(Document):
     """Where the person sleeps tonight and what is at stake; `address` never stands beside violence."""
 
-    tonight: Annotated[_Code, one_of("tonight")]
+    tonight: Annotated[Code, one_of("tonight")]
     nights_needed: int | None = Field(default=None, ge=1, le=366)
-    arrears: Annotated[_Code, one_of("arrears")] | None = None
+    arrears: Annotated[Code, one_of("arrears")] | None = None
     address: Line | None = None
 
 
 class IncomeRightsSection(Document):
     """Which benefits are received and which papers are missing."""
 
-    benefits: Annotated[Listing[Annotated[_Code, one_of("benefit")]], AfterValidator(_once)] = Field(
+    benefits: Annotated[Listing[Annotated[Code, one_of("benefit")]], AfterValidator(listed_once)] = Field(
         min_length=1, max_length=12
     )
-    missing_documents: Annotated[Listing[DocumentCode], AfterValidator(_once)] = Field(default=(), max_length=12)
+    missing_documents: Annotated[Listing[DocumentCode], AfterValidator(listed_once)] = Field(default=(), max_length=12)
 
 
 class MigrationStatusSection(Document):
     """The status, one code and nothing more; sent only where the service asked for requires it."""
 
-    migration: Annotated[_Code, one_of("migration")]
+    migration: Annotated[Code, one_of("migration")]
 
 
 class HealthNoteSection(Document):
@@ -185,11 +155,11 @@ class HealthNoteSection(Document):
 
     note: (
         Annotated[
-            str, StringConstraints(min_length=1, max_length=600, pattern=_NO_CONTROLS_BUT_LINES), AfterValidator(_said)
+            str, StringConstraints(min_length=1, max_length=600, pattern=NO_CONTROLS_BUT_LINES), AfterValidator(said)
         ]
         | None
     ) = None
-    accessibility: Annotated[Listing[Annotated[_Code, one_of("accessibility")]], AfterValidator(_once)] = Field(
+    accessibility: Annotated[Listing[Annotated[Code, one_of("accessibility")]], AfterValidator(listed_once)] = Field(
         default=(), max_length=9
     )
 
@@ -203,9 +173,9 @@ class HealthNoteSection(Document):
 class SafetySection(Document):
     """Whether violence is known or suspected, the danger, and who must never be contacted."""
 
-    violence: Annotated[_Code, one_of("violence")]
-    danger: Annotated[_Code, one_of("danger")]
-    do_not_contact: Annotated[Listing[Annotated[_Code, one_of("relation")]], AfterValidator(_once)] = Field(
+    violence: Annotated[Code, one_of("violence")]
+    danger: Annotated[Code, one_of("danger")]
+    do_not_contact: Annotated[Listing[Annotated[Code, one_of("relation")]], AfterValidator(listed_once)] = Field(
         default=(), max_length=10
     )
 
@@ -224,7 +194,7 @@ class OutcomeSection(Document):
 
     outcome: OutcomeCode | None = None
     appointment: Time | None = None
-    rank: Annotated[_Code, one_of("rank")] | None = None
+    rank: Annotated[Code, one_of("rank")] | None = None
     note: Note | None = None
 
     @model_validator(mode="after")
@@ -232,6 +202,41 @@ class OutcomeSection(Document):
         if not any((self.outcome, self.appointment, self.rank, self.note)):
             raise fault("missing-field")
         return self
+
+
+class DocumentItem(Document):
+    """One paper: what it is, the digest and size of it in clear, the digest of it sealed, and the key that opens it."""
+
+    type: DocumentCode
+    sha256: Sha256
+    size: int = Field(ge=1, le=MAX_ATTACHMENT)
+    name: FileName | None = None
+    sealed_sha256: Sha256
+    key: Annotated[Base64Url, Field(min_length=ATTACHMENT_KEY_BYTES, max_length=ATTACHMENT_KEY_BYTES)]
+
+
+class DocumentsSection(Document):
+    """The papers that accompany the envelope, each sealed apart (PROTOCOL §4, *Attachments*)."""
+
+    items: Listing[DocumentItem] = Field(min_length=1, max_length=MAX_DOCUMENTS)
+
+    @model_validator(mode="after")
+    def _names_each_once(self) -> Self:
+        refuse_duplicates((item.sha256 for item in self.items), "items", member="sha256")
+        refuse_duplicates((item.sealed_sha256 for item in self.items), "items", member="sealed_sha256")
+        return self
+
+
+JustificationText = Annotated[
+    str, StringConstraints(min_length=1, max_length=2000, pattern=NO_CONTROLS_BUT_LINES), AfterValidator(said)
+]
+"""A page at most."""
+
+
+class JustificationSection(Document):
+    """Why nobody could be asked before an emergency was declared; only the auditors read it."""
+
+    text: JustificationText
 
 
 FORMS: Final[Mapping[str, type[Document]]] = MappingProxyType(
@@ -245,17 +250,19 @@ FORMS: Final[Mapping[str, type[Document]]] = MappingProxyType(
         "health-note/1": HealthNoteSection,
         "safety/1": SafetySection,
         "worker/1": WorkerSection,
+        "documents/1": DocumentsSection,
         "outcome/1": OutcomeSection,
+        "justification/1": JustificationSection,
     }
 )
-"""Every form by the name that headers carry; `documents` has none, so attached papers are refused by name."""
+"""Every form by the name that headers carry."""
 
 
 def form_of(section: str) -> str:
-    """The form in which this release writes a section; documents-not-carried for attached papers."""
+    """The form in which this release writes a section; raises `MalformedError` (unknown-code)."""
     form = f"{section}/1"
     if form not in FORMS:
-        raise MalformedError("documents-not-carried" if section == "documents" else "unknown-code")
+        raise MalformedError("unknown-code")
     return form
 
 
@@ -263,7 +270,7 @@ def parse_section(section: str, form: str, data: bytes) -> Document:
     """Read one opened section; raises `MalformedError` for a form unknown here or for anything outside it."""
     model = FORMS.get(form)
     if model is None or form.partition("/")[0] != section:
-        raise MalformedError("documents-not-carried" if section == "documents" else "unknown-form")
+        raise MalformedError("unknown-form")
     return parse(model, data, limit=MAX_SECTION)
 
 

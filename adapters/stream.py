@@ -7,13 +7,16 @@ none counts twice. What does not verify is an alarm and is passed over: it must 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
 from adapters.bodies import EventDelivery
 from adapters.calls import GatewayCalls
 from adapters.events import log_step
+from adapters.notices import keep_notice
 from adapters.office import Office
-from adapters.store.records import Alarm, LoggedStep, Receipt
+from adapters.store.records import Alarm, LoggedNotice, LoggedStep, Receipt
+from adapters.store.store import Transaction
 from consent.envelope import Envelope, EventHeader, Header, NoticeHeader, UnverifiedEnvelope
 from keys.errors import ForgedError, MalformedError, UntrustedKeyError
 from keys.identity import Verifier
@@ -25,13 +28,23 @@ STREAM: Final = "events"
 
 
 class EventStream:
-    """The listening half of one partner; `refresh_agreements` is asked when an agreement is not known here."""
+    """The listening half of one partner; `refresh_agreements` is asked when an agreement is not known here.
 
-    def __init__(self, office: Office, client: GatewayCalls, refresh_agreements: Callable[[], object]) -> None:
+    `consent_ended` writes down that a statement ended at a moment, in the transaction in which the notice is kept.
+    """
+
+    def __init__(
+        self,
+        office: Office,
+        client: GatewayCalls,
+        refresh_agreements: Callable[[], object],
+        consent_ended: Callable[[Transaction, str, datetime], object],
+    ) -> None:
         """Listen for an office through a client."""
         self._office = office
         self._client = client
         self._refresh_agreements = refresh_agreements
+        self._consent_ended = consent_ended
         self.behind = False
         """True while an event waits whose key the journal, as far as it was read, cannot judge yet."""
 
@@ -67,7 +80,12 @@ class EventStream:
             return ""
         header = envelope.header
         with self._office.store.transaction() as tx:
-            if isinstance(header, EventHeader | NoticeHeader):
+            if isinstance(header, NoticeHeader):
+                keep_notice(tx, LoggedNotice(header, receipt, delivery.wire))
+                ended = header.notice.statement if header.notice.kind == "consent-ended" else None
+                if ended is not None:
+                    self._consent_ended(tx, ended, receipt.at)
+            elif isinstance(header, EventHeader):
                 log_step(tx, LoggedStep(header, receipt, delivery.wire))
             tx.traffic.move_cursor(STREAM, delivery.cursor)
         return header.ref

@@ -9,6 +9,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -25,9 +26,11 @@ LONGEST_REST: Final = 60.0
 """Seconds between two tries when nothing works."""
 JOURNAL_SECONDS: Final = 10.0
 PAPERS_SECONDS: Final = 300.0
+ATTACHMENT_SECONDS: Final = 2.0
 CATCH_UP_SECONDS: Final = 1.0
 GRACE: Final = 5.0
 """Seconds that a thread gets, beyond a call's own wait, to come to an end."""
+_SIGN_IN_REFUSED: Final = "sign-in-refused"
 LOG = structlog.get_logger()
 
 
@@ -59,6 +62,7 @@ class Worker:
             _Duty("events", lambda: self._listen(wait), 0.0),
             _Duty("journal", self._read, JOURNAL_SECONDS),
             _Duty("papers", self._papers, PAPERS_SECONDS),
+            _Duty("attachments", self._fetch, ATTACHMENT_SECONDS),
         )
         threads = [threading.Thread(target=self._repeat, args=(duty,), name=duty.name, daemon=True) for duty in duties]
         LOG.info("worker.started", count=len(threads))
@@ -77,12 +81,19 @@ class Worker:
             except PasserelleError as error:
                 failures += 1
                 LOG.warning("work.failed", kind=duty.name, code=error.code, count=failures)
+                self._recover(error)
             except Exception as error:  # noqa: BLE001 - one thread's surprise must not end the others' work
                 failures += 1
                 LOG.critical("work.broken", kind=duty.name, code=type(error).__name__, count=failures)
             else:
                 failures = 0
             self.stopping.wait(max(duty.rest, min(LONGEST_REST, 2.0 ** min(failures, 6)) if failures else 0.0))
+
+    def _recover(self, error: PasserelleError) -> None:
+        """Look for another sign-in key at once when the gateway refuses the one in use."""
+        if error.code == _SIGN_IN_REFUSED:
+            with suppress(PasserelleError):  # that none is left is told with the next try
+                self._change_key()
 
     def _send(self) -> None:
         done = self._adapter.outbox.flush()
@@ -105,6 +116,16 @@ class Worker:
             LOG.info("event.kept", ref=ref)
         if self._adapter.stream.behind:
             self._catch_up()
+        self._resend()
+
+    def _fetch(self) -> None:
+        done = self._adapter.papers.work()
+        for envelope in done.kept:
+            LOG.info("attachment.kept", envelope=envelope)
+        for envelope, code in done.lost:
+            LOG.warning("attachment.lost", envelope=envelope, code=code)
+        if done.stopped:
+            LOG.warning("attachment.waiting", code=done.stopped)
 
     def _catch_up(self) -> None:
         # What came in is newer than the journal's last checkpoint; the next one is seconds away.
@@ -113,20 +134,34 @@ class Worker:
 
     def _read(self) -> None:
         self._adapter.read_journal()
+        self._resend()
+
+    def _resend(self) -> None:
+        for ref in self._adapter.resend_by_itself():
+            LOG.info("envelope.resent", ref=ref)
 
     def _papers(self) -> None:
         adapter = self._adapter
         made = adapter.rotate_keys()
         if made:
             LOG.info("keys.made", count=made)
-        if self._reconnect is not None:
-            key = adapter.office.identity.client_key(adapter.office.now())
-            if key.kid != self._key:
-                adapter.connect(self._reconnect(key))
-                self._key = key.kid
-                LOG.info("client.changed")
+        self._change_key()
         for ref in adapter.refresh_agreements():
             LOG.info("agreement.changed", item=ref)
+        for statement in adapter.reconcile_consents():
+            LOG.info("consent.ended", item=statement)
+        for ending in adapter.tell_endings():
+            LOG.warning("agreement.ending", item=ending.ref, code=ending.code)
+
+    def _change_key(self) -> None:
+        """Sign in with another key from here on, when the one in use gave way to it or was revoked."""
+        if self._reconnect is None:
+            return
+        key = self._adapter.office.identity.client_key(self._adapter.office.now())
+        if key.kid != self._key:
+            self._adapter.connect(self._reconnect(key))
+            self._key = key.kid
+            LOG.info("client.changed")
 
 
 def stop_on_signals(worker: Worker) -> None:

@@ -20,9 +20,9 @@ from adapters.outgoing import Queued
 from adapters.partner import Adapter
 from adapters.proofs import ProofKey
 from adapters.referral import read_referral
+from adapters.registration import read_registration
 from adapters.tokens import AccessTokens
 from consent.envelope import ENVELOPE_KIND
-from consent.statement import STATEMENT_KIND
 from gateway.app import create_app
 from gateway.broker import Broker, BrokerSettings
 from gateway.broker_keys import BrokerKeys
@@ -32,7 +32,7 @@ from gateway.store.store import Store
 from keys import strictjson
 from keys.documents import format_time
 from keys.keystore import Keystore
-from keys.signing import SignedDocument, media_type
+from keys.signing import media_type
 from sandbox.cast import agree, join, prepare, settle
 from sandbox.stage import example
 from sandbox.territories import TERRITORIES
@@ -135,7 +135,7 @@ class Load:
         recorded, _ = self.adapter.record_consent(read_consent(strictjson.dumps(written | {"events": events})))
         with self.adapter.office.store.transaction() as tx:
             shipped = tx.traffic.waiting(recorded.statement.id)
-        self.adapter.client.register_statement(SignedDocument.parse(shipped[0].body, STATEMENT_KIND))
+        self.adapter.client.register_statement(*read_registration(shipped[0].body))
         return recorded.record_id
 
     def _sealed(self, consent: str) -> bytes:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Annotated, Literal, Self
+from types import MappingProxyType
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
@@ -24,6 +25,7 @@ from keys.signing import MAX_DOCUMENT, SignedDocument, media_type
 __all__ = [
     "AGREEMENT_KIND",
     "CLOSING_PERIOD",
+    "ENDING",
     "SIGNATURE_KIND",
     "Agreement",
     "AgreementSignature",
@@ -38,12 +40,17 @@ __all__ = [
     "TimeZone",
     "read_agreement",
     "verify_signature",
+    "warnings",
 ]
 
 AGREEMENT_KIND = "agreement"
 SIGNATURE_KIND = "agreement-signature"
 CLOSING_PERIOD = timedelta(days=90)
 """After its end no new referral may start; open ones may be closed for this long (PROTOCOL §3)."""
+ENDING: Final[Mapping[str, timedelta]] = MappingProxyType(
+    {f"agreement-ends-{days}": timedelta(days=days) for days in (60, 30, 7)}
+)
+"""The warnings before the end, each by its slug with how long before it is given (PROTOCOL §3), the first one first."""
 AgreementState = Literal["signing", "in-force", "suspended", "ended"]
 
 
@@ -181,6 +188,12 @@ class RegisteredAgreement:
     sha256: str
     state: AgreementState
     ended_at: datetime | None = None
+
+
+def warnings(agreement: Agreement, at: datetime) -> tuple[str, ...]:
+    """The warnings of `ENDING` that are due at `at`, the most pressing last; none once the end has come."""
+    left = agreement.not_after - at
+    return tuple(slug for slug, before in ENDING.items() if timedelta(0) < left <= before)
 
 
 def read_agreement(payload: bytes) -> Agreement:

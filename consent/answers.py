@@ -6,13 +6,14 @@ Structure of ISO/IEC TS 27560:2023, states and types of the W3C Data Privacy Voc
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Collection
+from datetime import datetime, timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
 from consent.articles import Name
-from consent.coherence import fault_at
+from consent.coherence import fault_at, refuse_duplicates
 from consent.identifiers import Author
 from consent.statement import DEFAULT_DURATION, GivenBy
 from consent.vocabulary import Jurisdiction, PurposeCode, SectionCode
@@ -21,11 +22,13 @@ from keys.documents import Address, Document, Listing, Sha256, Time
 __all__ = [
     "EXPRESS",
     "GIVEN",
+    "Capacity",
     "Circumstances",
     "ConsentEvent",
     "ConsentState",
     "ConsentType",
     "Expression",
+    "FileNumber",
     "Parties",
     "PartyIdentification",
     "PrivacyNotice",
@@ -33,8 +36,12 @@ __all__ = [
     "PurposeAsked",
     "RecordHeader",
     "RecordId",
+    "Restriction",
+    "Sitting",
 ]
 
+FileNumber = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+"""What an organisation calls a person in its own files; never a name."""
 RecordId = Annotated[str, StringConstraints(pattern=r"^rec_[a-z2-7]{26}$")]
 """One consent record; random, and the reference a person finds on the receipt."""
 ConsentState = Literal[
@@ -56,6 +63,16 @@ GIVEN = frozenset({"dpv:ConsentGiven", "dpv:RenewedConsentGiven"})
 EXPRESS = "dpv:ExplicitlyExpressedConsent"
 """The type that delicate purposes and sections need."""
 
+Capacity = Literal[
+    "protection-mandate",
+    "tutorship-to-adult",
+    "curatorship",
+    "temporary-representation",
+    "family-authorisation",
+    "court-decision",
+]
+"""What lets somebody answer for another adult; the words are under `capacity` in the labels."""
+
 _Pid = Annotated[str, StringConstraints(pattern=r"^p[1-9][0-9]?$")]
 _Phone = Annotated[str, StringConstraints(min_length=3, max_length=40)]
 
@@ -65,7 +82,7 @@ class RecordHeader(Document):
 
     schema_version: Literal["https://w3id.org/dpv/schema/dpv-27560#record"]
     record_id: RecordId
-    pii_principal_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+    pii_principal_id: FileNumber
 
 
 class PrivacyNotice(Document):
@@ -85,6 +102,8 @@ class PurposeAsked(Document):
     recipients: Listing[Address] = Field(min_length=1)
     geographic_restrictions: Listing[Jurisdiction] = ()
     """Where the recipients may be; the jurisdiction of the record alone when none is named."""
+    presented: Literal["on-its-own", "with-others"] | None = None
+    """Whether the question stood by itself, on a screen or sheet of its own, where somebody noted it."""
 
 
 class Processing(Document):
@@ -132,10 +151,40 @@ class Expression(Document):
         return self
 
 
+class Circumstances(Document):
+    """Who answered, under which law, what help they had to understand, and whether they were free to say no."""
+
+    given_by: GivenBy
+    age: Literal["under-14", "14-to-17", "adult", "not-answered"]
+    jurisdiction: Jurisdiction
+    assistance: Literal["not-asked", "given", "asked-not-given"]
+    """The help to understand that the law promises to whoever asks for it (LRSSS s.6; P-39.1 s.14)."""
+    interpreter: Literal["not-needed", "professional", "trusted-person", "needed-but-absent"]
+    freedom: Literal["free", "tied-to-service", "under-pressure"] | None = None
+    """Whether refusing was really possible, where somebody noted it: no help may depend on it (RGPD art. 7.4)."""
+    capacity: Capacity | None = None
+    """What gives a representative the right to answer; only a representative names it."""
+
+    @model_validator(mode="after")
+    def _names_its_capacity(self) -> Self:
+        if self.capacity is not None and self.given_by != "representative":
+            raise fault_at("unexpected-member", "capacity")
+        return self
+
+
+class Sitting(Document):
+    """How an answer was taken where that was not on the first day: who answered then, and after which notice."""
+
+    circumstances: Circumstances
+    privacy_notice: PrivacyNotice | None = None
+
+
 class ConsentEvent(Document):
-    """One answer to one question at one moment; the last one about a question is the one that holds."""
+    """One answer to one question at one moment; the last one about a question and a recipient is the one that holds."""
 
     purpose: _Pid
+    recipients: Listing[Address] | None = Field(default=None, min_length=1)
+    """The recipients that this answer is about; all those asked about when it is left out."""
     event_time: Time
     event_state: ConsentState
     event_type: ConsentType | None = None
@@ -144,19 +193,56 @@ class ConsentEvent(Document):
     worker: Author
     """Who took the answer down, by the pseudonym that is stable within the organisation."""
     expression: Expression | None = None
+    sitting: Sitting | None = None
+    """As the record says at its head when it is left out."""
+
+    @model_validator(mode="after")
+    def _names_each_recipient_once(self) -> Self:
+        refuse_duplicates(self.recipients or (), "recipients")
+        return self
 
     @property
     def lasts(self) -> timedelta:
         """How long the answer holds."""
         return timedelta(days=int(self.validity_duration[1:-1])) if self.validity_duration else DEFAULT_DURATION
 
+    @property
+    def ends(self) -> datetime:
+        """The moment from which the answer no longer holds."""
+        return self.event_time + self.lasts
 
-class Circumstances(Document):
-    """Who answered, under which law, and what help they had to understand."""
 
-    given_by: GivenBy
-    age: Literal["under-14", "14-to-17", "adult", "not-answered"]
-    jurisdiction: Jurisdiction
-    assistance: Literal["not-asked", "given", "asked-not-given"]
-    """The help to understand that the law promises to whoever asks for it (LRSSS s.6; P-39.1 s.14)."""
-    interpreter: Literal["not-needed", "professional", "trusted-person", "needed-but-absent"]
+class Restriction(Document):
+    """A person's notice that something must not be passed on (LRSSS s.7); it outranks every grant.
+
+    What is restricted is what every list covers; a list that is left out covers everything.
+    """
+
+    at: Time
+    sections: Listing[SectionCode] | None = Field(default=None, min_length=1)
+    purposes: Listing[PurposeCode] | None = Field(default=None, min_length=1)
+    recipients: Listing[Address] | None = Field(default=None, min_length=1)
+    until: Time | None = None
+    """The moment from which it no longer holds; it has no end when this is left out."""
+    worker: Author
+
+    @model_validator(mode="after")
+    def _is_coherent(self) -> Self:
+        for member in ("sections", "purposes", "recipients"):
+            refuse_duplicates(getattr(self, member) or (), member)
+        if self.until is not None and self.until <= self.at:
+            raise fault_at("period-reversed", "until")
+        return self
+
+    def holds(self, at: datetime) -> bool:
+        """Whether it is in force at a moment."""
+        return self.at <= at and (self.until is None or at < self.until)
+
+    def forbids(self, purpose: str, recipient: Address, section: str) -> bool:
+        """Whether it covers one section sent to one recipient for one purpose."""
+        lists: tuple[tuple[Collection[str] | None, str], ...] = (
+            (self.purposes, purpose),
+            (self.recipients, recipient),
+            (self.sections, section),
+        )
+        return all(listed is None or item in listed for listed, item in lists)

@@ -126,11 +126,13 @@ def article_sections(case: Case) -> Fault:
 
 
 def article_authority(case: Case) -> Fault:
-    """The article accepts this kind of legal basis (PRODUCT §4)."""
-    consent, article = case.consent, case.article
-    if consent is None:
+    """The article accepts this kind of legal basis; of emergencies, one that opens itself to them (PRODUCT §4)."""
+    kind, article = case.authority, case.article
+    if kind is None:
         return "consent-unknown", "/authority/statement"
-    accepted = article is not None and consent.document.authority.kind in article.authorities
+    accepted = article is not None and kind in article.authorities
+    if kind == "emergency":
+        return None if accepted and article and article.emergency else ("article-authority", "/emergency")
     return None if accepted else ("article-authority", "/authority")
 
 
@@ -145,12 +147,53 @@ def clear_fields(case: Case) -> Fault:
 
 
 def referral_new(case: Case) -> Fault:
-    """At deposit the referral does not exist yet; at pick-up it is this one, and nobody closed it meanwhile."""
+    """At deposit the referral does not exist yet; at pick-up it is this one, and nobody closed it meanwhile.
+
+    A referral that takes the place of one that was never delivered goes on under its `ref` (PROTOCOL §2).
+    """
     if case.passage.gate == "deposit":
+        if case.header.replaces is not None:
+            return None if case.referral is not None else ("referral-unknown", "/ref")
         return None if case.passage.referral is None else ("referral-exists", "/ref")
     if case.referral is None:
         return "referral-unknown", "/ref"
     return None if case.referral.state.status not in CLOSED else ("referral-closed", "/ref")
+
+
+def replaces_undelivered(case: Case) -> Fault:
+    """An envelope takes the place of one of the same ends and referral that never arrived, once (PROTOCOL §2).
+
+    A referral goes on only where it waits still or could not be delivered: whoever declined or withdrew it decided.
+    """
+    header, known = case.header, case.passage.replaces
+    if header.replaces is None or case.passage.gate == "pickup":
+        return None
+    same = (header.replaces, header.typ, header.ref, header.from_, header.to)
+    if known is None or (known.id, known.kind, known.ref, known.sender, known.recipient) != same:
+        return "replaced-unknown", "/replaces"
+    if known.stored or known.replaced or known.leased:
+        # What its recipient is being handed it may say that it holds: it would have both for one use.
+        return "replaced-already" if known.stored or known.replaced else "replaced-leased", "/replaces"
+    state = case.referral.state if case.referral else None
+    if not isinstance(header, ReferralHeader) or state is None:
+        return None
+    if not _takes_up(header, case):
+        return "replaced-differs", "/replaces"
+    goes_on = state.status == "requested" or state.business_status == "undeliverable"
+    return None if goes_on else ("referral-closed", "/ref")
+
+
+def _takes_up(header: ReferralHeader, case: Case) -> bool:
+    """Whether it asks for the same on the same ground as its referral, whose use it goes on with.
+
+    Otherwise a use of one grant would carry what another grant allows.
+    """
+    cited = header.authority.statement if header.authority else None
+    named = header.emergency.justification if header.emergency else None
+    rests_on = (cited, named.envelope if named else None, header.purpose)
+    referral = case.referral
+    known = referral is not None and rests_on == (referral.statement, referral.justification, referral.purpose)
+    return known and case.agreed_in_referral
 
 
 def respond_by_ahead(case: Case) -> Fault:
@@ -199,6 +242,8 @@ def transition_legal(case: Case) -> Fault:
         return None  # an event happened when it was accepted; it is only told afterwards
     if case.referral is None:
         return "referral-unknown", "/ref"
+    if isinstance(case.header, NoticeHeader) and (case.header.event is None or case.header.notice.copy_of):
+        return None  # it takes no step: it tells of something else, or again of a step that was taken
     state = next_state(case)
     if not isinstance(state, IllegalStep):
         return None
@@ -214,7 +259,7 @@ def said_by_broker(case: Case) -> Fault:
 def next_state(case: Case) -> ReferralState | IllegalStep:
     """Where the event under decision would lead the referral, or why it may not."""
     header, referral = case.header, case.referral
-    if not isinstance(header, EventHeader | NoticeHeader) or referral is None:
+    if not isinstance(header, EventHeader | NoticeHeader) or referral is None or header.event is None:
         return IllegalStep("transition-unknown", "transition")
     actor = "broker" if isinstance(header, NoticeHeader) else referral.role_of(header.from_)
     if actor is None:

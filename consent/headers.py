@@ -27,6 +27,7 @@ from consent.vocabulary import (
     AskedCode,
     BecameCode,
     ChannelCode,
+    GroundCode,
     HelpedCode,
     NeedCode,
     OutcomeCode,
@@ -44,11 +45,15 @@ __all__ = [
     "MAX_LIFE",
     "MAX_SLOTS",
     "AuthorityRef",
+    "Emergency",
     "Event",
     "EventHeader",
     "Header",
+    "Justification",
     "MessageHeader",
+    "Notice",
     "NoticeHeader",
+    "NoticeKind",
     "ReferralHeader",
     "SealedHeader",
     "SlotHeader",
@@ -65,6 +70,14 @@ MAX_LIFE = timedelta(days=14)
 MAX_SLOTS = 16
 """Sections in one envelope."""
 
+MAX_TOLD_AT_ONCE = 100
+"""Envelopes that one notice names; more take another notice."""
+NoticeKind = Literal[
+    "non-delivery", "consent-ended", "timer", "withdrawal-answered", "emergency-unreviewed", "incident"
+]
+"""Why the broker writes: something will not be delivered; a consent ended after delivery; a time ran out; a recipient
+answered a withdrawal; nobody reviewed an emergency; an incident was opened."""
+
 SlotId = Annotated[str, StringConstraints(pattern=r"^s[1-9][0-9]?$")]
 """The place of a section in an envelope: s1, s2, …"""
 
@@ -75,6 +88,26 @@ class AuthorityRef(Document):
     statement: StatementId
     version: int = Field(ge=1, le=999_999)
     sha256: Sha256
+
+
+class Justification(Document):
+    """The sealed message to the auditors that says why nobody could be asked: its id and its payload digest."""
+
+    envelope: EnvelopeId
+    sha256: Sha256
+
+
+class Emergency(Document):
+    """A declared emergency, in place of a consent: a legal act with an author, never a flag (PRODUCT §4).
+
+    `directive` names the organisation's own rule that was applied; `worker` is the stable pseudonym of who declares
+    it. `justification` is absent only from the message that is the justification itself.
+    """
+
+    ground: GroundCode
+    directive: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0,63}$")]
+    worker: Author
+    justification: Justification | None = None
 
 
 class SlotHeader(Document):
@@ -126,14 +159,27 @@ class _Header(Document):
             raise fault_at("envelope-life", "exp")
         if self.from_ == self.to:
             raise fault_at("sent-to-oneself", "to")
+        # Only kinds of which a rule asks what they replace (R40); a justification that was lost is sent as another one.
+        justifies = isinstance(self, MessageHeader) and self.justifies
+        if self.replaces is not None and (justifies or not isinstance(self, SealedHeader)):
+            raise fault_at("unexpected-member", "replaces")
         return self
 
 
 class SealedHeader(_Header):
-    """A header under which sections are sealed, and the consent they rest on."""
+    """A header under which sections are sealed, and what they rest on: a statement, or a declared emergency."""
 
-    authority: AuthorityRef
+    authority: AuthorityRef | None = None
+    emergency: Emergency | None = None
     slots: Listing[SlotHeader] = Field(min_length=1, max_length=MAX_SLOTS)
+
+    @model_validator(mode="after")
+    def _rests_on_one_thing(self) -> Self:
+        if self.authority is None and self.emergency is None:
+            raise fault_at("missing-field", "authority")
+        if self.authority is not None and self.emergency is not None:
+            raise fault_at("unexpected-member", "emergency")
+        return self
 
     @model_validator(mode="after")
     def _slots_are_in_order(self) -> Self:
@@ -157,11 +203,22 @@ class ReferralHeader(SealedHeader):
     territory: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,63}$")] | None = None
     respond_by: Time | None = None
 
+    @model_validator(mode="after")
+    def _is_justified(self) -> Self:
+        if self.emergency is not None and self.emergency.justification is None:
+            raise fault_at("missing-field", "emergency", "justification")
+        return self
+
 
 class MessageHeader(SealedHeader):
-    """The clear part of a sealed message between the two parties of a referral."""
+    """The clear part of a sealed message: between the parties of a referral, or to the auditors of an emergency."""
 
     typ: Literal["message"]
+
+    @property
+    def justifies(self) -> bool:
+        """Whether this is the justification of an emergency, which comes before the referral it is about."""
+        return self.emergency is not None and self.emergency.justification is None
 
 
 class EventHeader(_Header):
@@ -171,11 +228,29 @@ class EventHeader(_Header):
     event: Event
 
 
+class Notice(Document):
+    """What a notice is about, besides the step it may tell of.
+
+    `statement`, `version` and `envelopes` name the consent that ended and what was sent under it; `copy_of` is the
+    notice that took the step which this one repeats to the other end; `answer` and `ground` are a recipient's word
+    after a withdrawal.
+    """
+
+    kind: NoticeKind
+    statement: StatementId | None = None
+    version: int | None = Field(default=None, ge=1, le=999_999)
+    envelopes: Listing[EnvelopeId] | None = Field(default=None, min_length=1, max_length=MAX_TOLD_AT_ONCE)
+    copy_of: EnvelopeId | None = None
+    answer: Literal["deleted", "kept"] | None = None
+    ground: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,64}$")] | None = None
+
+
 class NoticeHeader(_Header):
-    """Something the broker says by itself."""
+    """Something the broker says by itself (PROTOCOL §4): an end, a deadline, an answer that came."""
 
     typ: Literal["notice"]
-    event: Event
+    notice: Notice
+    event: Event | None = None
 
 
 Header: TypeAlias = ReferralHeader | MessageHeader | EventHeader | NoticeHeader

@@ -12,35 +12,58 @@ from datetime import datetime
 from typing import Literal
 
 from consent.agreement import Article, RegisteredAgreement
-from consent.envelope import Header, MessageHeader, NoticeHeader, ReferralHeader, SealedHeader
+from consent.envelope import Emergency, Header, MessageHeader, NoticeHeader, ReferralHeader, SealedHeader
 from consent.identifiers import agreement_id_of
 from consent.lifecycle import ReferralState
 from consent.statement import Grant, RegisteredStatement
 from consent.transitions import Actor
 from keys.documents import Address
 
-__all__ = ["Case", "Gate", "Granted", "OpenReferral", "Passage", "Refused"]
+__all__ = ["Case", "DeclaredEmergency", "Gate", "Granted", "KnownEnvelope", "OpenReferral", "Passage", "Refused"]
 
 Gate = Literal["deposit", "pickup"]
 """Where the question is asked: when a sender brings an envelope, or when its recipient fetches it."""
 
 
 @dataclass(frozen=True, slots=True)
+class DeclaredEmergency:
+    """The emergency that a referral rests on, as it was declared: its messages declare the same, while it lasts.
+
+    `justification_sha256` is the payload digest of the message to the auditors; `worker` is None where nobody tells.
+    """
+
+    ground: str
+    justification_sha256: str
+    at: datetime
+    """When the broker accepted the referral that declared it."""
+    worker: str | None = None
+    not_justified: bool = False
+    """True once a second person found that it was not justified."""
+
+
+@dataclass(frozen=True, slots=True)
 class OpenReferral:
     """A referral the broker knows: its two parties, what it rests on, and where it stands.
 
-    `agreement` is an agreement's id or `id@version`: which agreement counts, the version does not.
+    `agreement` is an agreement's id or `id@version`: which agreement counts, the version does not. It rests on a
+    `statement`, or else on a declared emergency, which is known by the envelope that justifies it.
     """
 
     ref: str
     requester: Address
     owner: Address
     agreement: str
-    statement: str
+    statement: str | None
     purpose: str
     state: ReferralState
     re_referred: bool = False
     """True once another referral says that it is part of this one."""
+    justification: str | None = None
+    """Of an emergency: the id of the message to the auditors."""
+    article: str = "1"
+    """The article of the agreement that it was sent under."""
+    emergency: DeclaredEmergency | None = None
+    """What was declared for it, where it rests on an emergency and a message under that emergency is decided."""
 
     def role_of(self, address: Address) -> Actor | None:
         """Which side of this referral an organisation is, if any."""
@@ -50,11 +73,33 @@ class OpenReferral:
 
 
 @dataclass(frozen=True, slots=True)
+class KnownEnvelope:
+    """A sealed envelope that the broker accepted before, as far as a later one may refer to it.
+
+    `stored` is True once its recipient said that it holds it; `replaced` once another envelope took its place;
+    `leased` while its recipient has it in its hands and may still say so.
+    """
+
+    id: str
+    kind: str
+    ref: str
+    sender: Address
+    recipient: Address
+    payload_sha256: str
+    stored: bool = False
+    replaced: bool = False
+    leased: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """One envelope at one gate, with what the broker knows of its ends and of the referral it is about.
 
     `referral` is None when its `ref` is new; `part_of` is the referral that the header's `part_of` names, if it is
-    known. `inactive` lists those of the two ends that are suspended or unknown.
+    known; `justification` and `replaces` are the envelopes that the header names so. `inactive` lists those of the
+    two ends that are suspended or unknown; `worker_barred` tells that the sender's worker may declare no emergency.
+    `also_told` are those whom a notice may tell of the referral although they are no party of it: the auditors of an
+    emergency that nobody reviewed.
     """
 
     gate: Gate
@@ -62,6 +107,10 @@ class Passage:
     referral: OpenReferral | None = None
     inactive: Collection[Address] = ()
     part_of: OpenReferral | None = None
+    justification: KnownEnvelope | None = None
+    replaces: KnownEnvelope | None = None
+    worker_barred: bool = False
+    also_told: Collection[Address] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +168,7 @@ class Case:
         if isinstance(header, ReferralHeader):
             ours = (header.from_, header.to) == (referral.requester, referral.owner)
         elif isinstance(header, NoticeHeader):
-            ours = referral.role_of(header.to) is not None
+            ours = referral.role_of(header.to) is not None or header.to in self.passage.also_told
         else:
             ours = {header.from_, header.to} == {referral.requester, referral.owner}
         return referral if ours else None
@@ -137,7 +186,7 @@ class Case:
         A referral may cite only what its sender issued, a message only what its referral rests on.
         """
         header, statement = self.header, self.statement
-        if statement is None or not isinstance(header, SealedHeader):
+        if statement is None or not isinstance(header, SealedHeader) or header.authority is None:
             return None
         if statement.document.id != header.authority.statement:
             return None
@@ -145,6 +194,18 @@ class Case:
             return statement if statement.document.issuer == header.from_ else None
         referral = self.referral
         return statement if referral is not None and referral.statement == statement.document.id else None
+
+    @property
+    def emergency(self) -> Emergency | None:
+        """The emergency that the header declares, if it does."""
+        return self.header.emergency if isinstance(self.header, SealedHeader) else None
+
+    @property
+    def authority(self) -> str | None:
+        """The kind of legal basis the header rests on (PRODUCT §4); None when the statement may not be cited."""
+        if self.emergency is not None:
+            return "emergency"
+        return self.consent.document.authority.kind if self.consent else None
 
     @property
     def purpose(self) -> str | None:

@@ -30,9 +30,9 @@ def consent_given(case: Case) -> Fault:
     """The consent is given, has begun and has not ended (LRSSS s.6; RGPD art. 7)."""
     if case.consent is None:
         return _UNKNOWN
-    statement = case.consent.document
-    if statement.state != "given":
-        return f"consent-{statement.state}", "/authority/statement"
+    statement, state = case.consent.document, case.consent.state
+    if state != "given":
+        return f"consent-{state}", "/authority/statement"
     if case.at < statement.not_before:
         return "consent-not-started", "/authority/statement"
     return None if case.at < statement.not_after else ("consent-expired", "/authority/statement")
@@ -45,7 +45,7 @@ def statement_current(case: Case) -> Fault:
     one it knows, and the newest governs all the same.
     """
     consent, header = case.consent, case.header
-    if consent is None or not isinstance(header, SealedHeader):
+    if consent is None or not isinstance(header, SealedHeader) or header.authority is None:
         return _UNKNOWN
     if case.passage.gate == "pickup":
         return None
@@ -86,7 +86,10 @@ def geography(case: Case) -> Fault:
 
 
 def uses_left(case: Case) -> Fault:
-    """A use is left; spent by a referral at deposit, so the question is asked there only (PROTOCOL §4)."""
+    """A use is left; spent by a referral at deposit, so the question is asked there only (PROTOCOL §4).
+
+    One that takes the place of another which never arrived spends none (PROTOCOL §2).
+    """
     return None if _grants_left(case, _has_a_use) else ("uses-exhausted", "/authority/statement")
 
 
@@ -122,7 +125,7 @@ def _covers_place(case: Case, grant: Grant) -> bool:
 
 
 def _has_a_use(case: Case, grant: Grant) -> bool:
-    if case.passage.gate == "pickup" or not isinstance(case.header, ReferralHeader):
+    if case.passage.gate == "pickup" or not isinstance(case.header, ReferralHeader) or case.header.replaces:
         return True
     return case.consent is not None and case.consent.uses.get(grant.gid, 0) < grant.max_uses
 

@@ -122,11 +122,20 @@ class ConsentStatement(Document):
 
 @dataclass(frozen=True, slots=True)
 class RegisteredStatement:
-    """A statement as the broker holds it: the newest version, its digest, and the uses spent by grant."""
+    """A statement as the broker holds it: the newest version, its digest, and the uses spent by grant.
+
+    `ended` is how it ended otherwise than by a version of its own, as by the person's spoken code.
+    """
 
     document: ConsentStatement
     sha256: str
     uses: Mapping[str, int] = field(default_factory=dict)
+    ended: StatementState | Literal["expired"] | None = None
+
+    @property
+    def state(self) -> str:
+        """Whether it is given, or how it ended."""
+        return self.ended or self.document.state
 
 
 def read_statement(signed: SignedDocument) -> ConsentStatement:
@@ -167,7 +176,9 @@ def succession_fault(previous: RegisteredStatement | None, new: ConsentStatement
         return "version-chain", "/version"
     if new.prev != previous.sha256:
         return "version-chain", "/prev"
-    return ("consent-ended", "/state") if old.state != "given" else _widening(old, new)
+    # What ended by its code stays ended; its issuer may only say so too.
+    over = old.state != "given" or (previous.ended is not None and new.state == "given")
+    return ("consent-ended", "/state") if over else _widening(old, new)
 
 
 def _widening(old: ConsentStatement, new: ConsentStatement) -> tuple[str, str] | None:

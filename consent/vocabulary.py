@@ -7,12 +7,14 @@ PRODUCT §3 to §6 name them; PROTOCOL §0 makes them the only codes that docume
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 from typing import Annotated, Final, Self, TypeVar
 
-from pydantic import AfterValidator
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import CoreSchema
+from pydantic_core.core_schema import no_info_after_validator_function
 
 from consent import tabular
 from consent.tabular import Row
@@ -43,6 +45,7 @@ __all__ = [
     "GROUNDS",
     "HELPED",
     "JURISDICTIONS",
+    "KEPT_GROUNDS",
     "NEEDS",
     "NON_TAKE_UP",
     "OUTCOMES",
@@ -63,6 +66,7 @@ __all__ = [
     "GroundCode",
     "HelpedCode",
     "Jurisdiction",
+    "KeptGroundCode",
     "Need",
     "NeedCode",
     "NonTakeUpCode",
@@ -201,34 +205,46 @@ BECAME: Final = terms(Term, "became")
 """What became of a person whose referral was refused (PRODUCT §5, the 14-day duty)."""
 HELPED: Final = terms(Term, "helped")
 """Whether it helped, as the person says."""
+KEPT_GROUNDS: Final = terms(Term, "kept_grounds")
+"""Why a recipient keeps what it was handed although the consent ended (PRODUCT §4)."""
 ASKED_FOR: Final[Mapping[str, Term]] = MappingProxyType({**SECTIONS, **DOCUMENT_TYPES})
 """What the owner may ask for before answering: a section or a type of document."""
 
 
-def _one_of(codes: Container[str]) -> AfterValidator:
-    def check(code: str) -> str:
-        if code not in codes:
+@dataclass(frozen=True, slots=True, eq=False)
+class _OneOf:
+    """What makes a text one of the codes of a list; the JSON schema of a document names them all."""
+
+    codes: Collection[str]
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, object]:
+        return {**handler(core), "enum": list(self.codes)}
+
+    def _check(self, code: str) -> str:
+        if code not in self.codes:
             raise fault("unknown-code")
         return code
 
-    return AfterValidator(check)
-
 
 # The types of document fields: a text that is one of the codes; otherwise unknown-code, at its place.
-PurposeCode = Annotated[str, _one_of(PURPOSES)]
-SectionCode = Annotated[str, _one_of(SECTIONS)]
-DocumentCode = Annotated[str, _one_of(DOCUMENT_TYPES)]
-AskedCode = Annotated[str, _one_of(ASKED_FOR)]
-NeedCode = Annotated[str, _one_of(NEEDS)]
-ReasonCode = Annotated[str, _one_of(REASONS)]
-PriorityCode = Annotated[str, _one_of(PRIORITIES)]
-OutcomeCode = Annotated[str, _one_of(OUTCOMES)]
-NonTakeUpCode = Annotated[str, _one_of(NON_TAKE_UP)]
-GroundCode = Annotated[str, _one_of(GROUNDS)]
-RoleCode = Annotated[str, _one_of(ROLES)]
-ChannelCode = Annotated[str, _one_of(CHANNELS)]
-BecameCode = Annotated[str, _one_of(BECAME)]
-HelpedCode = Annotated[str, _one_of(HELPED)]
-AuthorityKind = Annotated[str, _one_of(AUTHORITY_KINDS)]
-Jurisdiction = Annotated[str, _one_of(JURISDICTIONS)]
-Scope = Annotated[str, _one_of(SCOPES)]
+PurposeCode = Annotated[str, _OneOf(PURPOSES)]
+SectionCode = Annotated[str, _OneOf(SECTIONS)]
+DocumentCode = Annotated[str, _OneOf(DOCUMENT_TYPES)]
+AskedCode = Annotated[str, _OneOf(ASKED_FOR)]
+NeedCode = Annotated[str, _OneOf(NEEDS)]
+ReasonCode = Annotated[str, _OneOf(REASONS)]
+PriorityCode = Annotated[str, _OneOf(PRIORITIES)]
+OutcomeCode = Annotated[str, _OneOf(OUTCOMES)]
+NonTakeUpCode = Annotated[str, _OneOf(NON_TAKE_UP)]
+GroundCode = Annotated[str, _OneOf(GROUNDS)]
+RoleCode = Annotated[str, _OneOf(ROLES)]
+ChannelCode = Annotated[str, _OneOf(CHANNELS)]
+BecameCode = Annotated[str, _OneOf(BECAME)]
+HelpedCode = Annotated[str, _OneOf(HELPED)]
+KeptGroundCode = Annotated[str, _OneOf(KEPT_GROUNDS)]
+AuthorityKind = Annotated[str, _OneOf(AUTHORITY_KINDS)]
+Jurisdiction = Annotated[str, _OneOf(JURISDICTIONS)]
+Scope = Annotated[str, _OneOf(SCOPES)]

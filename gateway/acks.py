@@ -8,14 +8,12 @@ from fastapi import APIRouter, Request
 from pydantic import model_validator
 from starlette.responses import Response
 
-from consent.headers import ReferralHeader
 from consent.identifiers import EnvelopeId
 from gateway import records
 from gateway.bodies import json_answer, read_body
 from gateway.broker import Broker
 from gateway.callers import Presented, admit, present
-from gateway.gates import reread
-from gateway.notices import end_undeliverable
+from gateway.endings import end_undeliverable
 from gateway.problems import ProblemError
 from gateway.signers import check_signer, verified_document
 from gateway.store.transaction import Transaction
@@ -79,12 +77,17 @@ def _acknowledge(
         if known.ack != signed.encode():
             raise ProblemError("ack-differs", pointer="/payload/result")
         return known.index
-    if not known.released or known.wire is None:
+    if not known.released:
         raise ProblemError("not-released", pointer="/payload/envelope")
+    if known.replaced and ack.result == "stored":
+        # What took its place is delivered under the same use: the first one may not count as delivered too.
+        raise ProblemError("envelope-replaced", pointer="/payload/envelope")
     check_signer(tx, signed, at)
-    header = reread(known.wire).header
-    tx.journal.append(at, **records.acknowledged(header, ack.payload_sha256, ack.result, ack.code))
-    tx.envelopes.acknowledge(known.id, signed.encode())
-    if ack.result == "refused" and isinstance(header, ReferralHeader):
-        end_undeliverable(broker, tx, header, at)
+    tx.journal.append(at, **records.acknowledged(known, ack.result, ack.code))
+    tx.envelopes.acknowledge(known.id, signed.encode(), stored=ack.result == "stored")
+    if ack.result == "refused":
+        tx.attachments.destroy(known.id)
+    # What was destroyed since it was handed out has been told already, and may have been replaced.
+    if ack.result == "refused" and known.kind == "referral" and known.wire is not None:
+        end_undeliverable(broker, tx, known.ref, known.id, at)
     return known.index

@@ -69,12 +69,17 @@ def _shown(tx: Transaction, caller: Caller, identifier: str, version: str) -> di
 
 
 def _of_party(tx: Transaction, caller: Caller, identifier: str, version: str) -> tuple[RegisteredAgreement, bytes]:
-    """An agreement that names the caller; what is unknown and what is not theirs are answered alike."""
+    """An agreement that names the caller, or that it joined since; the unknown and the others' are answered alike."""
     number = int(version) if version.isascii() and version.isdigit() and len(version) <= len(str(_MAX_VERSION)) else 0
     found = tx.agreements.get(identifier, number)
-    if found is None or found[0].document.party(caller.address) is None:
+    if found is None or not _concerns(tx, caller, found[0]):
         raise ProblemError("agreement-unknown", status=404)
     return found
+
+
+def _concerns(tx: Transaction, caller: Caller, found: RegisteredAgreement) -> bool:
+    named = found.document.party(caller.address) is not None
+    return named or protocols.joined_later(tx, found, caller.address)
 
 
 def _sign(

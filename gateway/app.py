@@ -10,30 +10,48 @@ from fastapi import FastAPI
 
 from gateway.acks import acks_router
 from gateway.agreements import agreements_router
+from gateway.attachments import attachments_router
 from gateway.broker import Broker
 from gateway.consents import consents_router
+from gateway.contract.document import openapi_document
+from gateway.contract.publication import contract_router
+from gateway.emergencies import emergencies_router
 from gateway.envelopes import envelopes_router
 from gateway.events import events_router
+from gateway.explain import explain_router
 from gateway.inbox import inbox_router
 from gateway.journal_files import journal_router
+from gateway.mismatches import mismatches_router
 from gateway.oauth.endpoint import oauth_router
 from gateway.oauth.nonces import NonceHeader
 from gateway.organisations import organisations_router
 from gateway.problems import install_problems
 from gateway.sequencer.loop import run_sequencer
 from gateway.services import services_router
+from gateway.timers import run_timers
 from gateway.wellknown import wellknown_router
+from gateway.withdraw_page import withdraw_page_router
+from gateway.withdrawal_answers import withdrawal_answers_router
+from gateway.withdrawals import withdrawals_router
 
 __all__ = ["create_app"]
 
 _ROUTERS = (
     wellknown_router,
+    contract_router,
     oauth_router,
     envelopes_router,
     inbox_router,
     acks_router,
     events_router,
+    attachments_router,
+    explain_router,
+    mismatches_router,
+    emergencies_router,
     consents_router,
+    withdrawals_router,
+    withdrawal_answers_router,
+    withdraw_page_router,
     agreements_router,
     organisations_router,
     services_router,
@@ -42,24 +60,28 @@ _ROUTERS = (
 
 
 def create_app(broker: Broker) -> FastAPI:
-    """The application of one broker; while it runs, its journal is kept up to date."""
+    """The application of one broker; while it runs, its journal is kept up to date and what time decides is done."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        sequencer = asyncio.create_task(run_sequencer(broker))
+        running = [asyncio.create_task(run_sequencer(broker)), asyncio.create_task(run_timers(broker))]
         yield
-        sequencer.cancel()
-        with suppress(asyncio.CancelledError):
-            await sequencer
+        for task in running:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
 
     app = FastAPI(
         title="Passerelle",
-        version="0.1.0",
+        version="0.2.0",
         lifespan=lifespan,
+        openapi_url=None,  # ours answers GET alone
         docs_url=None,  # its pages would load scripts from elsewhere
         redoc_url=None,
+        redirect_slashes=False,  # a proof names one path: a call that is sent elsewhere would have to be proven anew
         telemetry={"tracing": False, "metrics": False, "logs": False},  # it would record URLs by default
     )
+    app.openapi = lambda: openapi_document(broker.settings.public_url, app.version)  # type: ignore[method-assign]  # as FastAPI says to
     app.state.broker = broker
     broker.store.on_commit(broker.mailboxes.ring)
     install_problems(app)

@@ -13,9 +13,10 @@ from keys import strictjson
 from keys.errors import MalformedError
 from keys.signing import MAX_DOCUMENT, media_type
 
-__all__ = ["delivery_answer", "json_answer", "news_answer", "query_number", "read_body", "signed_answer"]
+__all__ = ["delivery_answer", "json_answer", "news_answer", "query_number", "read_body", "read_sealed", "signed_answer"]
 
 _MAX_DIGITS = 16
+_SEALED = "application/octet-stream"
 _UTF8 = frozenset({"", "charset=utf-8", 'charset="utf-8"'})
 """What may follow a media type: JSON is in UTF-8 (PROTOCOL §0), and whoever says otherwise means other characters."""
 
@@ -30,6 +31,17 @@ async def read_body(request: Request, kinds: Collection[str] = (), *, limit: int
         raise ProblemError("content-type-unsupported")
     if parameters.strip() not in _UTF8:
         raise ProblemError("content-type-unsupported")
+    return await _read(request, limit)
+
+
+async def read_sealed(request: Request, *, limit: int) -> bytes:
+    """The body of a request that brings sealed bytes as `application/octet-stream`; raises as `read_body` does."""
+    if request.headers.get("content-type", "").lower() != _SEALED:
+        raise ProblemError("content-type-unsupported")
+    return await _read(request, limit)
+
+
+async def _read(request: Request, limit: int) -> bytes:
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         raise ProblemError("content-type-unsupported")
     body = bytearray()

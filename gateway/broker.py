@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
 
 from consent.identifiers import gateway_address
 from gateway.broker_keys import BrokerKeys
@@ -17,10 +18,16 @@ __all__ = ["Broker", "BrokerSettings"]
 
 @dataclass(frozen=True, slots=True)
 class BrokerSettings:
-    """What an operator decides about a broker; `public_url` has no final slash and is the OAuth issuer."""
+    """What an operator decides about a broker; `public_url` has no final slash and is the OAuth issuer.
+
+    `trusted_proxies` are the networks whose word on where a request comes from is believed; `timer_seconds` is how
+    often the broker looks at what time has decided.
+    """
 
     public_url: str
     territory: str
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    timer_seconds: int = 1
 
     @property
     def address(self) -> Address:

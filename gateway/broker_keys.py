@@ -1,4 +1,4 @@
-"""The broker's own keys, one per use: tokens, receipts, journal, and the secret behind its nonces (PROTOCOL §2).
+"""The broker's own keys, one per use: tokens, receipts, journal, and the secret of nonces and digests (PROTOCOL §2).
 
 None of them opens or seals anything: the broker has no key that a referral could be sealed to.
 """
@@ -12,6 +12,8 @@ from datetime import datetime
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from journal.notes import JournalSigner
 from keys.documents import Address
@@ -26,7 +28,7 @@ _SEEDS = ("tokens", "receipts", "journal-ed25519", "journal-mldsa44", "nonces")
 
 @dataclass(frozen=True)
 class BrokerKeys:
-    """What the broker signs with, and the secret that makes its nonces."""
+    """What the broker signs with, and the secret that makes its nonces and its keyed digests."""
 
     tokens: SigningKey
     receipts: SigningKey
@@ -49,6 +51,14 @@ class BrokerKeys:
             ),
             nonce_secret=seeds["nonces"],
         )
+
+    def pepper(self, use: str) -> bytes:
+        """A secret for the keyed digests of one use, 32 bytes: it never stands in the database (PROTOCOL §3).
+
+        It is derived from the secret behind the nonces, which is therefore kept for the life of the broker.
+        """
+        derived = HKDF(SHA256(), length=32, salt=None, info=b"passerelle/pepper/1\x00" + use.encode())
+        return derived.derive(self.nonce_secret)
 
 
 def new_broker_keys(address: Address, at: datetime) -> dict[str, StoredKey]:

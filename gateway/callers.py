@@ -20,6 +20,7 @@ from gateway.oauth.refusals import SignInError
 from gateway.oauth.tokens import AccessToken, token_authority
 from gateway.problems import ProblemError
 from gateway.store.transaction import Transaction
+from keys.errors import UntrustedKeyError
 
 __all__ = ["Caller", "Presented", "admit", "present"]
 
@@ -81,7 +82,8 @@ def present(request: Request, broker: Broker) -> Presented:
 def admit(tx: Transaction, presented: Presented, at: datetime) -> Caller:
     """Read under the lock whether the organisation may call, and use the proof up; `at` is the transaction's time.
 
-    Raises `ProblemError`, status 401: client-suspended, proof-expired, proof-replayed. A job that raises later gives
+    Raises `ProblemError`, status 401: client-suspended, client-key-revoked (revoked or out of its period: a token ends
+    with the key that signed in for it), proof-expired, proof-replayed. A job that raises later gives
     the proof back, with everything else it did: a repetition then meets the same refusal.
     """
     if at >= presented.proof.until:
@@ -90,9 +92,24 @@ def admit(tx: Transaction, presented: Presented, at: datetime) -> Caller:
     organisation = tx.organisations.get(presented.address)
     if organisation is None or not organisation.active:
         raise _problem(SignInError("client-suspended"), presented.challenge)
+    if not _key_holds(tx, presented, at):
+        raise _problem(SignInError("client-key-revoked"), presented.challenge)
     if not tx.replay.once("proof", presented.proof.once, presented.proof.until):
         raise _problem(SignInError("proof-replayed"), presented.challenge)
     return Caller(presented.address, presented.token.scopes & organisation.scopes)
+
+
+def _key_holds(tx: Transaction, presented: Presented, at: datetime) -> bool:
+    """Whether the caller's key to which the token was issued is published, in its period and not revoked."""
+    kid = presented.token.client_kid
+    key = tx.keys.get(kid) if kid.partition("#")[0] == presented.address else None
+    if key is None or key.use != "oauth":
+        return False
+    try:
+        key.check(at, None)
+    except UntrustedKeyError:
+        return False
+    return True
 
 
 def _verified(request: Request, broker: Broker, url: str) -> tuple[AccessToken, Proof]:

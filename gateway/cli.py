@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from gateway.commands import agreements, directory, journal, organisations
+from gateway.commands import agreements, directory, emergencies, incidents, journal, organisations
 from gateway.commands import broker as _broker  # noqa: F401 - registers the commands of the broker itself
 from gateway.commands.program import TERMINAL, app
 
@@ -14,6 +14,8 @@ app.add_typer(organisations.app, name="organisation")
 app.add_typer(agreements.app, name="agreement")
 app.add_typer(directory.app, name="directory")
 app.add_typer(journal.app, name="journal")
+app.add_typer(emergencies.app, name="emergencies")
+app.add_typer(incidents.app, name="incidents")
 
 
 def main() -> None:

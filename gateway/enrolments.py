@@ -6,7 +6,7 @@ partner itself, by telephone, and types it. What was typed, not what is in the f
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,17 +16,28 @@ from pydantic import Field
 from consent.articles import Name
 from consent.identifiers import gateway_address, territory_of
 from consent.vocabulary import Jurisdiction
-from gateway.broker import BrokerSettings
+from gateway.broker import Broker, BrokerSettings
+from gateway.endings import end_sealed_to
 from gateway.key_chains import extend_chain
 from gateway.store.organisations import Organisation
 from gateway.store.transaction import Transaction
+from keys import strictjson
 from keys.documents import Address, Document, Listing, Version, parse
 from keys.errors import ForgedError, MalformedError, PasserelleError, UntrustedKeyError, about
 from keys.identity import RootPublic, fingerprint_digits
 from keys.signing import SignedDocument
-from keys.statements import KIND, KeyPublication, read_statement
+from keys.statements import KIND, KeyPublication, KeyRevocation, read_statement
 
-__all__ = ["MAX_ENROLMENT", "Enrolment", "EnrolmentError", "enrol", "read_enrolment", "set_active"]
+__all__ = [
+    "MAX_ENROLMENT",
+    "Enrolment",
+    "EnrolmentError",
+    "add_statements",
+    "enrol",
+    "read_enrolment",
+    "read_statements",
+    "set_active",
+]
 
 MAX_ENROLMENT = 4 * 1024 * 1024
 """Bytes of the largest enrolment file; one with a year of statements takes about 200 KiB."""
@@ -107,6 +118,46 @@ def enrol(
                 raise ForgedError("statement-of-another", "/org")
             extend_chain(tx, signed, statement, at)
     return organisation
+
+
+def read_statements(data: bytes) -> tuple[SignedDocument, ...]:
+    """The key statements of a file that holds one of them, or of an enrolment file; raises `MalformedError`."""
+    value = strictjson.loads(data, limit=MAX_ENROLMENT)
+    if isinstance(value, dict) and "payloadType" in value:
+        return (SignedDocument.parse(data, KIND),)
+    return read_enrolment(data).statements
+
+
+def add_statements(
+    broker: Broker, tx: Transaction, address: Address, statements: Iterable[SignedDocument], at: datetime
+) -> int:
+    """Add to a partner's chain what its adapter could not publish itself; returns how many statements were new.
+
+    Each must continue the chain and be signed as every other: the operator only carries it. Those that are known are
+    passed over; what waits sealed to a key that one of them revokes is given back. Raises `EnrolmentError`
+    (organisation-unknown), `ForgedError` (statement-of-another), and what `extend_chain` raises, a fork included, with
+    the number of the statement noted on it.
+    """
+    if tx.organisations.get(address) is None:
+        raise EnrolmentError("organisation-unknown")
+    added = 0
+    for position, signed in enumerate(statements):
+        with about(f"key_statements/{position}"):
+            statement = read_statement(signed)
+            if statement.org != address:
+                raise ForgedError("statement-of-another", "/org")
+            known = tx.keys.statement(address, statement.seq)
+            if known is not None and known[0] == signed.sha256:
+                continue
+            if not added:
+                who: dict[str, object] = {"from": address}
+                actor = broker.settings.address
+                tx.journal.append(at, type="admin.change", actor=actor, state="key-statements", **who)
+            extend_chain(tx, signed, statement, at)
+            if isinstance(statement, KeyRevocation):
+                end_sealed_to(broker, tx, statement.revokes, at)
+            added += 1
+    return added
 
 
 def set_active(settings: BrokerSettings, tx: Transaction, address: Address, *, active: bool, at: datetime) -> bool:

@@ -14,11 +14,13 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from consent.envelope import ENVELOPE_KIND, MAX_ENVELOPE, Envelope, UnverifiedEnvelope
+from consent.lifecycle import closed
 from consent.passage import Refused
 from gateway import records
 from gateway.bodies import read_body, signed_answer
 from gateway.broker import Broker
 from gateway.callers import Presented, admit, present
+from gateway.endings import clear_closed
 from gateway.gates import accept, judge
 from gateway.problems import ProblemError, refusal
 from gateway.receipts import RECEIPT_KIND
@@ -82,7 +84,10 @@ def _deposit(broker: Broker, tx: Transaction, presented: Presented, envelope: En
     if isinstance(decision, Refused):
         # A refusal burns neither id nor seq, but it is remembered (PROTOCOL §4).
         return _Answer(refused=decision, index=tx.journal.append(at, **records.refused(envelope, decision)).index)
-    return _Answer(receipt=accept(broker, tx, decision, envelope), is_new=True)
+    receipt = accept(broker, tx, decision, envelope)
+    if decision.next_state is not None and closed(decision.next_state):
+        clear_closed(broker, tx, header.ref, at)
+    return _Answer(receipt=receipt, is_new=True)
 
 
 def _check_keys(tx: Transaction, envelope: Envelope, at: datetime) -> None:

@@ -6,31 +6,36 @@ comes again, through the gate again.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from consent.passage import Refused
+from consent.passage import Granted, Refused
 from gateway import records
 from gateway.bodies import delivery_answer, read_body
 from gateway.broker import Broker
 from gateway.callers import Caller, present
+from gateway.endings import KEY_REVOKED, MAY_PASS_LATER, end_expired, sealed_to_revoked, withhold
 from gateway.gates import judge, reread
-from gateway.notices import withhold
 from gateway.polling import MAX_WAIT, admitted, poll
 from gateway.problems import ProblemError
 from gateway.store.envelopes import Waiting
 from gateway.store.transaction import Transaction
 from keys.documents import Document, parse
 
-__all__ = ["LEASE", "inbox_router"]
+__all__ = ["LEASE", "LEASE_LIMIT", "inbox_router"]
 
 LEASE = timedelta(seconds=120)
 """How long a partner has to acknowledge before an envelope comes again (PROTOCOL §6)."""
+HOLD = timedelta(seconds=60)
+"""How long an envelope that a suspension holds back is left before it is judged again."""
 MAX_LEASED = 50
-_LIMIT = 4096
+_ROUNDS = 8
+"""Looks at what waits in one transaction, so that nobody else is kept waiting by a long queue of what may not pass."""
+LEASE_LIMIT = 4096
+"""Bytes of such a request."""
 
 
 class LeaseRequest(Document):
@@ -48,7 +53,7 @@ def inbox_router(broker: Broker) -> APIRouter:
     async def lease(request: Request) -> Response:
         """Lease up to `max` envelopes for 120 s, waiting up to `wait` seconds for the first."""
         presented = present(request, broker)
-        wanted = parse(LeaseRequest, await read_body(request, limit=_LIMIT), limit=_LIMIT)
+        wanted = parse(LeaseRequest, await read_body(request, limit=LEASE_LIMIT), limit=LEASE_LIMIT)
         caller = await broker.store.write(lambda tx: admitted(broker, tx, presented, "envelope:receive"))
 
         async def look() -> list[Waiting]:
@@ -65,14 +70,33 @@ def _lease(broker: Broker, tx: Transaction, caller: Caller, limit: int) -> list[
     if tx.organisations.inactive({caller.address}):
         # It may have been suspended while it waited; its mail stays where it is.
         raise ProblemError("client-suspended", status=401)
-    leased = []
-    for waiting in tx.envelopes.to_lease(caller.address, at, limit):
-        envelope = reread(waiting.wire)
-        decision = judge(tx, envelope.header, "pickup", caller.scopes, at)
-        if isinstance(decision, Refused):
-            withhold(broker, tx, envelope, decision, at)
-            continue
-        tx.journal.append(at, **records.released(decision, envelope.payload_sha256))
-        tx.envelopes.lease(waiting.id, at + LEASE)
-        leased.append(waiting)
+    leased: list[Waiting] = []
+    for _ in range(_ROUNDS):
+        # A round may find nothing but what is put on hold or destroyed: what waits behind it is not made to wait.
+        found = tx.envelopes.to_lease(caller.address, at, limit)
+        leased += [waiting for waiting in found if _hand_out(broker, tx, caller, waiting, at)]
+        if leased or not found:
+            break
     return leased
+
+
+def _hand_out(broker: Broker, tx: Transaction, caller: Caller, waiting: Waiting, at: datetime) -> bool:
+    """Gate 2 for one envelope: lease it, keep it for later, or destroy it; True when it is handed out."""
+    known = tx.envelopes.get(waiting.id)
+    if known is None or known.wire is None:
+        return False  # The referral it belonged to was ended a moment ago.
+    envelope = reread(waiting.wire)
+    decision = judge(tx, envelope.header, "pickup", caller.scopes, at)
+    if isinstance(decision, Granted) and sealed_to_revoked(tx, envelope):
+        decision = KEY_REVOKED
+    if isinstance(decision, Refused):
+        if decision.because in MAY_PASS_LATER:
+            tx.envelopes.hold(waiting.id, at + HOLD)
+        elif decision.because == "envelope-expired":
+            end_expired(broker, tx, (waiting,), at)
+        else:
+            withhold(broker, tx, envelope, decision, at)
+        return False
+    tx.journal.append(at, **records.released(decision, envelope.payload_sha256))
+    tx.envelopes.lease(waiting.id, at + LEASE)
+    return True

@@ -1,75 +1,97 @@
-"""What the broker says by itself when a referral cannot go on: a signed notice to the organisation that sent it.
+"""What the broker says by itself about a referral: signed notices, each kept for its recipient like any event.
 
-PROTOCOL §4 (*notice*) and the transition table: T04 when it cannot be delivered, T12 when the consent ended. The
-referral moves in the same transaction, so nobody is told what did not happen.
+PROTOCOL §4 (*notice*). A step that the broker takes is told to both ends: the requester's notice is the step, the
+owner's repeats it. The referral moves in the same transaction, so nobody is told what did not happen.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from consent.envelope import Envelope, UnverifiedEnvelope, compose
-from consent.headers import MAX_LIFE, Event, NoticeHeader, ReferralHeader, protect
-from consent.passage import Refused
-from gateway import records
+from consent.envelope import compose
+from consent.headers import MAX_LIFE, MAX_TOLD_AT_ONCE, Event, Notice, NoticeHeader, NoticeKind, protect
+from consent.passage import Granted, OpenReferral
 from gateway.broker import Broker
-from gateway.gates import accept, judge
+from gateway.gates import accept, judge, reread
 from gateway.store.transaction import Transaction
-from keys.documents import new_id
-from keys.identity import verifier
+from keys.documents import Address, new_id
 
-__all__ = ["end_undeliverable", "withhold"]
+__all__ = ["take_step", "tell"]
 
-_CONSENT_ENDED = {
-    "consent-withdrawn": "consent-withdrawn",
-    "consent-revoked": "consent-withdrawn",
-    "consent-invalidated": "consent-withdrawn",
-    "consent-expired": "consent-expired",
-}
-"""Which reason of the table each ending of a consent is told as."""
 _AUTHOR = "broker"
 
 
-def withhold(broker: Broker, tx: Transaction, envelope: Envelope, refused: Refused, at: datetime) -> None:
-    """Destroy what the second gate refused and tell its sender."""
-    header = envelope.header
-    tx.journal.append(at, **records.destroyed(header, envelope.payload_sha256, refused, broker.settings.address))
-    tx.envelopes.withhold(header.id)
-    if not isinstance(header, ReferralHeader):
-        return
-    reason = _CONSENT_ENDED.get(refused.because)
-    event = Event(transition="T12", reason=reason) if reason else Event(transition="T04", reason="undeliverable")
-    _tell(broker, tx, header, event, at)
+def take_step(
+    broker: Broker, tx: Transaction, ref: str, event: Event, kind: NoticeKind, at: datetime, *, envelopes: Sequence[str]
+) -> bool:
+    """Take a step of the broker's own (T04, T11, T12) and tell both ends; False when the referral may not take it.
+
+    `envelopes` are the ids of what is not delivered because of it; what one notice cannot name, others do.
+    """
+    referral = tx.referrals.get(ref)
+    if referral is None:
+        return False
+    about = tuple(envelopes[:MAX_TOLD_AT_ONCE]) or None
+    step = tell(broker, tx, referral, referral.requester, Notice(kind=kind, envelopes=about), at, event=event)
+    if step is None:
+        return False  # It is closed already: there is nothing left to end.
+    again = Notice(kind=kind, envelopes=about, copy_of=step)
+    tell(broker, tx, referral, referral.owner, again, at, event=event)
+    for start in range(MAX_TOLD_AT_ONCE, len(envelopes), MAX_TOLD_AT_ONCE):
+        more = Notice(kind=kind, envelopes=tuple(envelopes[start : start + MAX_TOLD_AT_ONCE]))
+        for end in (referral.requester, referral.owner):
+            tell(broker, tx, referral, end, more, at)
+    return True
 
 
-def end_undeliverable(broker: Broker, tx: Transaction, header: ReferralHeader, at: datetime) -> None:
-    """Tell the sender that its recipient could not open the referral."""
-    _tell(broker, tx, header, Event(transition="T04", reason="undeliverable"), at)
+def tell(
+    broker: Broker,
+    tx: Transaction,
+    referral: OpenReferral,
+    to: Address,
+    notice: Notice,
+    at: datetime,
+    *,
+    event: Event | None = None,
+) -> str | None:
+    """Sign a notice about a referral and keep it for one of its ends; its id, or None when the rules refuse it."""
+    header = _header(broker, tx, referral, to, notice, event, at)
+    decision = judge(tx, header, "deposit", (), at)
+    if not isinstance(decision, Granted):
+        return None
+    accept(broker, tx, decision, reread(compose(protect(header), broker.keys.receipts)))
+    return header.id
 
 
-def _tell(broker: Broker, tx: Transaction, about: ReferralHeader, event: Event, at: datetime) -> None:
-    header = NoticeHeader(
+def _header(
+    broker: Broker,
+    tx: Transaction,
+    referral: OpenReferral,
+    to: Address,
+    notice: Notice,
+    event: Event | None,
+    at: datetime,
+) -> NoticeHeader:
+    name, _, version = referral.agreement.partition("@")
+    agreement = tx.agreements.get(name, int(version))
+    if agreement is None:
+        raise AssertionError  # agreements are never removed
+    return NoticeHeader(
         v=1,
         suite="PQ1",
         typ="notice",
         id=new_id("env"),
-        ref=about.ref,
-        seq=tx.envelopes.next_seq(about.ref, broker.settings.address),
+        ref=referral.ref,
+        seq=tx.envelopes.next_seq(referral.ref, broker.settings.address),
         from_=broker.settings.address,
-        to=about.from_,
+        to=to,
         iat=at,
         exp=at + MAX_LIFE,
         author=_AUTHOR,
-        agreement=about.agreement,
-        agreement_sha256=about.agreement_sha256,
-        article=about.article,
+        agreement=referral.agreement,
+        agreement_sha256=agreement[0].sha256,
+        article=referral.article,
+        notice=notice,
         event=event,
     )
-    key = broker.keys.receipts
-    notice = UnverifiedEnvelope.parse(compose(protect(header), key)).verify(
-        verifier(key.address, "receipts", key.public_bytes)
-    )
-    decision = judge(tx, header, "deposit", (), at)
-    if isinstance(decision, Refused):
-        return  # The referral is already closed: there is nothing left to end.
-    accept(broker, tx, decision, notice)

@@ -8,13 +8,14 @@ from starlette.responses import Response
 from gateway.bodies import json_answer, read_body
 from gateway.broker import Broker
 from gateway.callers import Presented, admit, present
+from gateway.endings import end_sealed_to
 from gateway.key_chains import extend_chain
 from gateway.polling import admitted
 from gateway.problems import ProblemError
 from gateway.store.transaction import Transaction
 from keys.documents import format_time
 from keys.signing import SignedDocument
-from keys.statements import KIND, read_statement
+from keys.statements import KIND, KeyRevocation, read_statement
 
 __all__ = ["organisations_router"]
 
@@ -68,6 +69,8 @@ def _publish(
         _, index, time = known
         return _answer(statement.org, statement.seq, index, format_time(time)), False
     index = extend_chain(tx, signed, statement, at)
+    if isinstance(statement, KeyRevocation):
+        end_sealed_to(broker, tx, statement.revokes, at)
     return _answer(statement.org, statement.seq, index, format_time(at)), True
 
 

@@ -32,7 +32,7 @@ from keys.errors import (
 )
 from keys.words import language_of_header
 
-__all__ = ["ProblemError", "install_problems", "problem", "refusal"]
+__all__ = ["RETRY_SECONDS", "ProblemError", "install_problems", "problem", "refusal"]
 
 _log = structlog.get_logger("gateway")
 
@@ -52,6 +52,9 @@ STATUS: Mapping[str, int] = {
     "envelope-unknown": 404,
     "referral-unknown": 404,
     "organisation-unknown": 404,
+    "attachment-unknown": 404,
+    "emergency-unknown": 404,
+    "incident-unknown": 404,
     "envelope-id-taken": 409,
     "seq-taken": 409,
     "referral-exists": 409,
@@ -60,6 +63,15 @@ STATUS: Mapping[str, int] = {
     "version-chain": 409,
     "ack-differs": 409,
     "not-released": 409,
+    "envelope-replaced": 409,
+    "consent-still-given": 409,
+    "withdrawal-answer-differs": 409,
+    "withdrawal-code-taken": 409,
+    "withdrawal-code-unknown": 404,
+    "attachment-too-late": 409,
+    "mismatch-already-reported": 409,
+    "review-differs": 409,
+    "attachment-quota": 429,
     "rate-limited": 429,
     "internal": 500,
     "storage-busy": 503,

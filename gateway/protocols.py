@@ -1,4 +1,4 @@
-"""What happens to a protocol of agreement at the broker: proposed, signed by each party, put in force, suspended.
+"""What happens to a protocol of agreement at the broker: proposed, signed by its parties, put in force, suspended.
 
 PROTOCOL §3. The journal holds digests and signatures only; the parties hold the document.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from consent.accession import HANDED_ON, SignedVersion, signatories, unsigned
 from consent.agreement import Agreement, AgreementState, RegisteredAgreement, read_agreement, verify_signature
 from gateway.broker import Broker
 from gateway.problems import ProblemError
@@ -15,7 +16,7 @@ from keys.documents import Address, b64url, sha256_hex
 from keys.identity import RootPublic
 from keys.signing import SignedDocument
 
-__all__ = ["change_state", "missing_signatures", "propose", "sign"]
+__all__ = ["change_state", "joined_later", "missing_signatures", "propose", "sign"]
 
 _NEXT: dict[AgreementState, tuple[AgreementState, ...]] = {
     "signing": ("in-force",),
@@ -65,17 +66,39 @@ def sign(tx: Transaction, agreement: RegisteredAgreement, signed: SignedDocument
 
 
 def missing_signatures(tx: Transaction, agreement: RegisteredAgreement) -> list[Address]:
-    """The parties who have not signed yet."""
+    """The parties who have still to sign; where one only joins, earlier signatures of the others stand."""
+    return sorted(unsigned(_lineage(tx, agreement)))
+
+
+def joined_later(tx: Transaction, agreement: RegisteredAgreement, address: Address) -> bool:
+    """Whether an organisation joined this agreement after this version, and nothing else has changed since.
+
+    Its signature of the later version rests on the signatures of this one, so it may read both.
+    """
     document = agreement.document
-    given = tx.agreements.signatures(document.id, document.version)
-    return [address for address, signature in given.items() if signature is None]
+    later = tx.agreements.get(document.id, document.version + 1)
+    while later is not None:
+        following = later[0].document
+        if signatories(document, following) >= {party.address for party in following.parties}:
+            return False
+        if following.party(address) is not None:
+            return True
+        document, later = following, tx.agreements.get(following.id, following.version + 1)
+    return False
 
 
 def change_state(
     broker: Broker, tx: Transaction, agreement: RegisteredAgreement, state: AgreementState, at: datetime
 ) -> None:
-    """Put an agreement in force (once every party has signed), suspend, resume or end it."""
+    """Put an agreement in force (once every party has signed), suspend, resume or end it.
+
+    Raises `ProblemError`: agreement-superseded once a later version is in force, agreement-state, signature-missing,
+    agreement-ended.
+    """
     document = agreement.document
+    newest = tx.agreements.newest(document.id)
+    if newest is not None and newest.document.version > document.version:
+        raise ProblemError("agreement-superseded", pointer="/version")
     if state not in _NEXT[agreement.state]:
         raise ProblemError("agreement-state", pointer="/state")
     if state == "in-force" and missing_signatures(tx, agreement):
@@ -84,6 +107,23 @@ def change_state(
         raise ProblemError("agreement-ended", pointer="/not_after")
     tx.agreements.set_state(document.id, document.version, state, at)
     _journal(tx, agreement, f"agreement.{state}", broker.settings.address, at)
+
+
+def _lineage(tx: Transaction, agreement: RegisteredAgreement) -> list[SignedVersion]:
+    """The versions from which a signature may be carried over, the oldest first.
+
+    What is suspended or ended hands nothing on: that somebody joins takes back neither.
+    """
+    found: list[SignedVersion] = []
+    current: RegisteredAgreement | None = agreement
+    while current is not None and (not found or current.state in HANDED_ON):
+        document = current.document
+        given = tx.agreements.signatures(document.id, document.version)
+        signers = frozenset(address for address, signature in given.items() if signature is not None)
+        found.append(SignedVersion(document, current.sha256, signers))
+        before = tx.agreements.get(document.id, document.version - 1)
+        current = before[0] if before else None
+    return found[::-1]
 
 
 def _check_broker(broker: Broker, agreement: Agreement) -> None:

@@ -12,9 +12,10 @@ from gateway.directory.search import ServiceQuery, search
 from gateway.polling import admitted
 from keys.documents import parse
 
-__all__ = ["services_router"]
+__all__ = ["SEARCH_LIMIT", "services_router"]
 
-_LIMIT = 4096
+SEARCH_LIMIT = 4096
+"""Bytes of such a request."""
 
 
 def services_router(broker: Broker) -> APIRouter:
@@ -25,7 +26,7 @@ def services_router(broker: Broker) -> APIRouter:
     async def find(request: Request) -> Response:
         """The services that fit, best first, each with why it fits; POST so that no question stands in a log."""
         presented = present(request, broker)
-        query = parse(ServiceQuery, await read_body(request, limit=_LIMIT), limit=_LIMIT)
+        query = parse(ServiceQuery, await read_body(request, limit=SEARCH_LIMIT), limit=SEARCH_LIMIT)
         await broker.store.write(lambda tx: admitted(broker, tx, presented, "directory:read"))
         with broker.store.reading() as tx:
             index = broker.catalogue.index(tx)

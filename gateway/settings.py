@@ -11,6 +11,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -61,6 +62,19 @@ def _database(url: str) -> str:
     return url
 
 
+def _networks(text: str) -> str:
+    """Addresses or networks, separated by commas: the proxies that stand before this broker and no other."""
+    try:
+        _read_networks(text)
+    except ValueError:
+        raise fault("setting-wrong") from None
+    return text
+
+
+def _read_networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(part.strip()) for part in text.split(",")) if text.strip() else ()
+
+
 def _number(value: object) -> object:
     if isinstance(value, bool | float):
         raise fault("setting-wrong")
@@ -86,11 +100,16 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     stop_seconds: Annotated[int, BeforeValidator(_number), Field(ge=0, le=300)] = 10
     """How long calls that are being answered may take to end when the broker is stopped."""
+    trusted_proxies: Annotated[str, AfterValidator(_networks)] = ""
+    """Whose `X-Forwarded-For` is believed, such as `127.0.0.1` or `10.0.0.0/8, ::1`: nobody's unless named."""
+    timer_seconds: Annotated[int, BeforeValidator(_number), Field(ge=1, le=3600)] = 1
+    """How often the broker looks at what time has decided: answers overdue, consents and envelopes that are over."""
 
     @property
     def broker(self) -> BrokerSettings:
         """What the broker itself has to know."""
-        return BrokerSettings(self.public_url, self.territory)
+        proxies = _read_networks(self.trusted_proxies)
+        return BrokerSettings(self.public_url, self.territory, proxies, self.timer_seconds)
 
     @property
     def origin(self) -> str:

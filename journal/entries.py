@@ -15,6 +15,7 @@ from typing import Annotated, Final, Literal, Self, get_args
 
 from pydantic import Field, StringConstraints, model_validator
 
+from consent.headers import Justification
 from consent.identifiers import AgreementRef, EnvelopeId, ReferralId, StatementId
 from keys.documents import Address, Base64Url, Document, Listing, Sha256, Time, Version, parse
 from keys.errors import ForgedError, MalformedError
@@ -31,7 +32,6 @@ __all__ = [
     "CommitmentLeaf",
     "Entry",
     "EntryType",
-    "Justification",
     "Opening",
     "clear_leaf",
     "commitment_leaf",
@@ -68,6 +68,7 @@ EntryType = Literal[
     "consent.registered",
     "consent.withdrawn",
     "consent.expired",
+    "consent.answered",
     "envelope.accepted",
     "envelope.refused",
     "envelope.released",
@@ -78,6 +79,7 @@ EntryType = Literal[
     "emergency.declared",
     "emergency.reviewed",
     "incident.opened",
+    "incident.escalated",
     "audit.read",
     "admin.change",
     "stats.published",
@@ -93,13 +95,6 @@ _Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]{0
 _Territory = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,63}$")]
 _KeyId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,63}@[a-z0-9-]{1,63}#[a-z0-9-]{1,32}-[0-9a-f]{32}$")]
 _Transition = Annotated[str, StringConstraints(pattern=r"^T[0-9]{2}$")]
-
-
-class Justification(Document):
-    """The sealed message that justifies an emergency: its envelope and the digest of it (PROTOCOL §4)."""
-
-    envelope: EnvelopeId
-    sha256: Sha256
 
 
 class Entry(Document):
@@ -121,6 +116,7 @@ class Entry(Document):
     to: Address | None = None
     ref: ReferralId | None = None
     part_of: ReferralId | None = None
+    replaces: EnvelopeId | None = None
     envelope: EnvelopeId | None = None
     payload_sha256: Sha256 | None = None
     signer_kid: _KeyId | None = None

@@ -49,6 +49,7 @@ __all__ = [
     "parse_time",
     "sha256_hex",
     "validate",
+    "with_lines",
 ]
 
 Clock = Callable[[], datetime]
@@ -188,7 +189,7 @@ def parse(model: type[D], data: bytes, *, limit: int) -> D:
     try:
         return validate(model, value)
     except MalformedError as error:
-        raise _with_lines(error, data) from None
+        raise with_lines(error, data) from None
 
 
 def validate(model: type[D], value: object, *, pointer: str = "") -> D:
@@ -243,8 +244,8 @@ def _refuse_null(value: object, pointer: str) -> None:
             _refuse_null(child, f"{pointer}/{strictjson.escaped(key)}")
 
 
-def _with_lines(error: MalformedError, data: bytes) -> MalformedError:
-    """The same faults with the line and column each pointer stands at, for people who edit files."""
+def with_lines(error: MalformedError, data: bytes) -> MalformedError:
+    """The same faults with the line and column each pointer stands at in `data`, for people who edit files."""
     text = data.decode("utf-8")
     offsets = dict(strictjson.positions(text))
     faults = []

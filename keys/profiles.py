@@ -25,6 +25,7 @@ class SealingProfile:
     aead: hpke.AEAD
     key_info: bytes
     section_context: bytes
+    attachment_context: bytes
     pad_floor: int
 
     def suite(self) -> hpke.Suite:
@@ -40,6 +41,7 @@ PQ1 = SealingProfile(
     aead=hpke.AEAD.CHACHA20_POLY1305,  # 0x0003
     key_info=b"passerelle/key/1\x00",
     section_context=b"passerelle/section/1\x00",
+    attachment_context=b"passerelle/attachment/1\x00",
     pad_floor=1024,
 )
 

@@ -71,7 +71,11 @@ class KeyPublication(Document):
     seq: int = Field(ge=0)
     prev: Sha256 | None = None
     use: PublishedUse
-    public_key: Annotated[bytes | RootPublicKey, PlainValidator(_raw_or_root), PlainSerializer(_write_raw_or_root)]
+    public_key: Annotated[
+        bytes | RootPublicKey,
+        PlainValidator(_raw_or_root, json_schema_input_type=Base64Url | RootPublicKey),
+        PlainSerializer(_write_raw_or_root),
+    ]
     not_before: Time
     not_after: Time
 

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import Field
 
 from keys import strictjson
-from keys.documents import Document, parse, sha256_hex
+from keys.documents import Document, encode, parse, sha256_hex
 from keys.errors import ForgedError, MalformedError
 from keys.identity import RootKey, root_verifiers
 from keys.signing import MAX_DOCUMENT, SignedDocument, StdBase64, media_type, sign
@@ -52,6 +52,15 @@ class SigningRequest:
         request = cls(kind, wire.payload, content)
         request._check_statement()
         return request
+
+    @classmethod
+    def of(cls, kind: str, payload: bytes) -> SigningRequest:
+        """A request to sign these bytes as a document of `kind`; raises as `parse`."""
+        return cls.parse(encode(_Wire(payloadType=media_type(kind), payload=payload)))
+
+    def encode(self) -> bytes:
+        """The file that is carried to the offline machine."""
+        return encode(_Wire(payloadType=media_type(self.kind), payload=self.payload))
 
     def _check_statement(self) -> None:
         """A key statement is complete, and of a use for which the root vouches itself."""

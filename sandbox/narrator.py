@@ -48,6 +48,8 @@ class Narrator:
     def step(self, step: LoggedStep) -> str:
         """One step of a referral as a line: when, who, what, and with which code."""
         event = step.header.event
+        if event is None:
+            raise AssertionError  # what is logged as a step takes one
         words = [label(TRANSITIONS[event.transition], self.language)]
         if event.reason:
             words.append(label(REASONS[event.reason], self.language))

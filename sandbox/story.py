@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -25,42 +22,15 @@ from journal.bundle import Bundle
 from journal.replay import verify
 from keys import strictjson
 from keys.documents import format_time
-from keys.errors import PasserelleError
 from keys.identity import fingerprint_digits
 from sandbox.cast import agree, join, prepare, settle
 from sandbox.narrator import Narrator
+from sandbox.refusals import refuse
+from sandbox.scene import Scene, StoryError, queued, until
 from sandbox.stage import example, import_directory, now, open_broker
 from sandbox.territories import Territory
 
 __all__ = ["play"]
-
-PATIENCE = 15.0
-"""Seconds within which what one partner sends reaches the other; the story stops rather than wait longer."""
-
-
-class StoryError(PasserelleError):
-    """The story could not go on: a rule refused what it should have let pass, or something did not arrive."""
-
-
-@dataclass(frozen=True)
-class Scene:
-    """Who is on stage, and where things are kept."""
-
-    territory: Territory
-    folder: Path
-    broker: Broker
-    adapters: Mapping[str, Adapter]
-    narrator: Narrator
-
-    @property
-    def requester(self) -> Adapter:
-        """The partner to whom the person spoke."""
-        return self.adapters[self.territory.requester]
-
-    @property
-    def owner(self) -> Adapter:
-        """The partner who is asked to help."""
-        return self.adapters[self.territory.owner]
 
 
 def play(territory: Territory, folder: Path, narrator: Narrator, over: threading.Event, seconds: float | None) -> None:
@@ -73,6 +43,7 @@ def play(territory: Territory, folder: Path, narrator: Narrator, over: threading
         _receive(scene, ref)
         _help(scene, ref)
         _follow(scene, ref)
+        refuse(scene, http, consent[1])
         _audit(scene)
         narrator.say("demo.staying", url=broker.settings.public_url, folder=folder)
         over.wait(seconds)
@@ -92,8 +63,8 @@ def _gather(territory: Territory, folder: Path, broker: Broker, http: httpx2.Cli
         digits = fingerprint_digits(player.root)
         narrator.tell("partner", name=player.partner.legal_name, address=player.settings.address, digits=digits[:23])
     narrator.scene("agreement")
-    scene = Scene(territory, folder, broker, adapters, narrator)
-    _until(lambda: all(_knows_everyone(scene, adapter) for adapter in adapters.values()), "keys")
+    scene = Scene(territory, folder, broker, players, adapters, narrator)
+    until(lambda: all(_knows_everyone(scene, adapter) for adapter in adapters.values()), "keys")
     ref = agree(broker, territory, players, adapters)
     for adapter in adapters.values():
         adapter.refresh_agreements()
@@ -137,21 +108,21 @@ def _send(scene: Scene, consent: tuple[str, str]) -> str:
     narrator.scene("send")
     written = example(f"referral-{scene.territory.slug}")
     file = read_referral(strictjson.dumps(written | {"consent": consent[0], "service": consent[1]}))
-    queued = _queued(scene.requester.send(file))
+    sent = queued(scene.requester.send(file))
     scene.requester.outbox.flush()
     with scene.broker.store.reading() as tx:
-        kept = tx.envelopes.get(queued.envelope)
+        kept = tx.envelopes.get(sent.envelope)
     if kept is None or kept.wire is None:
         raise StoryError("demo-stopped", "/send")
     narrator.tell("sealed", size=len(kept.wire), count=len(file.sections.present()))
     narrator.tell("journalled", index=kept.index)
-    return queued.ref
+    return sent.ref
 
 
 def _receive(scene: Scene, ref: str) -> None:
     narrator, owner = scene.narrator, scene.owner
     narrator.scene("receive")
-    _until(lambda: bool(owner.sync().arrivals and owner.referrals("received")), "receive")
+    until(lambda: bool(owner.sync().arrivals and owner.referrals("received")), "receive")
     narrator.tell("stored")
     _step(scene, owner.seen(ref))
     dossier = owner.show(ref)
@@ -176,7 +147,7 @@ def _help(scene: Scene, ref: str) -> None:
 def _follow(scene: Scene, ref: str) -> None:
     narrator, requester = scene.narrator, scene.requester
     narrator.scene("follow")
-    _until(lambda: _sees_the_end(requester, ref), "follow")
+    until(lambda: _sees_the_end(requester, ref), "follow")
     for step in requester.show(ref).steps:
         narrator.tell("step", line=narrator.step(step))
 
@@ -199,20 +170,6 @@ def _audit(scene: Scene) -> None:
     narrator.tell("audited", entries=report.checkpoint.size, path=path)
 
 
-def _step(scene: Scene, queued: Queued | Refused) -> None:
-    _queued(queued)
+def _step(scene: Scene, answer: Queued | Refused) -> None:
+    queued(answer)
     scene.owner.outbox.flush()
-
-
-def _queued(queued: Queued | Refused) -> Queued:
-    if isinstance(queued, Refused):
-        raise StoryError(queued.because, queued.pointer)
-    return queued
-
-
-def _until(happened: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not happened():
-        if time.monotonic() > deadline:
-            raise StoryError("demo-stopped", f"/{what}")
-        time.sleep(0.05)

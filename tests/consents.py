@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from consent.record import ConsentRecord, statement_from
+from consent.projection import statement_from
+from consent.record import ConsentRecord
 from consent.statement import STATEMENT_KIND, ConsentStatement, RegisteredStatement
 from keys.documents import b64url, encode, format_time, sha256_hex, validate
 from keys.identity import SigningKey

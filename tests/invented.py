@@ -30,6 +30,8 @@ LINE: Final = "ligne-211@laval"
 SHELTER: Final = "refuge-lavoie@laval"
 HEALTH: Final = "equipe-sm@laval"
 NEWCOMERS: Final = "carrefour-accueil@laval"
+AUDITORS: Final = "conseil-audit@laval"
+"""A party of `emergency_agreement` only."""
 PARTIES: Final[Mapping[str, tuple[str, str]]] = {
     LINE: ("Ligne 211 Inventée", "line-211"),
     SHELTER: ("Refuge Lavoie Inventé", "shelter"),
@@ -41,6 +43,8 @@ STATEMENT_ID: Final = "cs_" + "d" * 26
 REF: Final = "ref_" + "a" * 26
 PARENT: Final = "ref_" + "p" * 26
 ENVELOPE_ID: Final = "env_" + "b" * 26
+JUSTIFICATION_ID: Final = "env_" + "j" * 26
+UNDELIVERED_ID: Final = "env_" + "u" * 26
 RECORD_ID: Final = "rec_" + "e" * 26
 SCOPES: Final = frozenset({"envelope:send", "envelope:receive"})
 ABSENT: Final = object()
@@ -58,9 +62,9 @@ def changed(members: Mapping[str, Any], changes: Mapping[str, object]) -> Json:
         if value is ABSENT:
             del node[last]
         elif isinstance(node, list) and last == len(node):
-            node.append(value)
+            node.append(copy.deepcopy(value))
         else:
-            node[last] = value
+            node[last] = copy.deepcopy(value)
     return made
 
 
@@ -200,3 +204,26 @@ def _usual_agreement() -> tuple[Agreement, str]:
 
 def _digested(document: Agreement) -> tuple[Agreement, str]:
     return document, sha256_hex(encode(document))
+
+
+def emergency_terms() -> dict[str, object]:
+    """The changes by which the first article opens itself to emergencies, and auditors join the agreement."""
+    auditors = {
+        "address": AUDITORS,
+        "legal_name": "Conseil d’audit Inventé",
+        "root_fingerprint": root_key(AUDITORS).public.fingerprint,
+        "roles": ["auditor"],
+        "jurisdiction": "CA-QC",
+    }
+    opened = {"/articles/0/emergency": True, "/articles/0/authorities/2": "emergency"}
+    return opened | {f"/parties/{len(PARTIES)}": auditors}
+
+
+def emergency_agreement() -> RegisteredAgreement:
+    """An agreement that provides for emergencies, as the broker holds it."""
+    return RegisteredAgreement(*_emergency_agreement(), "in-force", None)
+
+
+@cache
+def _emergency_agreement() -> tuple[Agreement, str]:
+    return _digested(agreement(emergency_terms()))

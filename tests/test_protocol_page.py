@@ -32,7 +32,7 @@ def _served() -> set[str]:
 def test_the_rules_stand_in_their_order() -> None:
     """Each kind of envelope lists its rules as they are asked, and each rule is explained once."""
     for kind, rules in RULES.items():
-        assert f"\n{kind:<9} {' '.join(rule.number for rule in rules)}\n" in PAGE
+        assert f"\n{kind:<18} {' '.join(rule.number for rule in rules)}\n" in PAGE
     explained = re.findall(r"^\| (R\d\d) \|", PAGE, re.MULTILINE)
     assert explained == sorted({rule.number for rules in RULES.values() for rule in rules})
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from adapters.agreements import governing
 from adapters.commands.program import TERMINAL, AsJson, SettingsFile, opened, print_json, word
 from adapters.settings import load_settings
 from adapters.store.records import HeldAgreement
+from consent.agreement import warnings
 from consent.vocabulary import PURPOSES, SECTIONS, label
 from keys import strictjson
 from keys.documents import Address, format_time
@@ -29,7 +32,8 @@ def list_all(as_json: AsJson = False, settings_file: SettingsFile = None) -> Non
     with opened(load_settings(settings_file)) as adapter:
         adapter.read_journal()
         adapter.refresh_agreements()
-        agreements = adapter.agreements()
+        agreements, now = adapter.agreements(), adapter.office.now()
+    running = [agreement for agreement in governing(agreements) if agreement.state != "ended"]
     if as_json:
         print_json([_summary(agreement) for agreement in agreements])
         return
@@ -37,6 +41,8 @@ def list_all(as_json: AsJson = False, settings_file: SettingsFile = None) -> Non
         state = word(f"cli.agreement.state.{agreement.state}")
         signed, parties = len(agreement.signers), len(agreement.document.parties)
         TERMINAL.say("cli.agreement.line", ref=agreement.document.ref, state=state, signed=signed, parties=parties)
+        if agreement in running:
+            _warn(agreement, now)
     if not agreements:
         TERMINAL.say("cli.agreement.none")
 
@@ -80,6 +86,13 @@ def sign(
         adapter.sign_agreement(name, held.key, typed)
         flushed = adapter.outbox.flush()
     TERMINAL.say("cli.agreement.signed" if not flushed.stopped else "cli.agreement.signed-later", ref=name)
+
+
+def _warn(agreement: HeldAgreement, now: datetime) -> None:
+    """Say how soon an agreement ends."""
+    end = format_time(agreement.document.not_after)
+    for slug in warnings(agreement.document, now)[-1:]:
+        TERMINAL.say("cli.agreement.ends", what=word(f"error.{slug}.title"), end=end)
 
 
 def _typed(item: str) -> tuple[Address, str]:

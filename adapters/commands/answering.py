@@ -3,14 +3,14 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
+from adapters.commands.days import end_of_day
 from adapters.commands.program import AsJson, Reference, SettingsFile, app, opened, tell_queued, word
+from adapters.leaks import Override
 from adapters.outgoing import Queued
 from adapters.partner import Adapter
 from adapters.sections import OutcomeSection
@@ -23,7 +23,8 @@ __all__ = ["accept", "cancel", "complete", "decline", "progress"]
 
 WAITING_LIST = "waitlisted"
 """The reason that `--wait-list` gives."""
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_NOTE = "/sections/outcome/note"
+"""Where a leak in the words of `--note` is told, as it would be in a file."""
 _CODE = word("cli.metavar.code")
 
 Reason = Annotated[str, typer.Option("--reason", metavar=_CODE, help=word("cli.reason-code"))]
@@ -92,28 +93,33 @@ def complete(
     note: Annotated[
         str | None, typer.Option("--note", metavar=word("cli.metavar.words"), help=word("cli.complete.note"))
     ] = None,
+    left: Annotated[
+        list[str] | None, typer.Option("--leave", metavar=word("cli.metavar.left"), help=word("cli.complete.leave"))
+    ] = None,
     as_json: AsJson = False,
     settings_file: SettingsFile = None,
 ) -> None:
     """Complete a referral with an outcome; a note travels sealed, before the step itself."""
+    overrides = _left_in_note(left or ())
     with opened(load_settings(settings_file)) as adapter:
         found = adapter.resolve(ref)
         if note is not None and "T17" in adapter.show(found).possible:
             section = validate(OutcomeSection, {"outcome": outcome, "note": note}, pointer="/outcome")
-            sent = adapter.answer(found, section)
+            sent = adapter.answer(found, section, overrides=overrides)
             if isinstance(sent, Refused):
                 tell_queued(adapter, sent, as_json=as_json)
         tell_queued(adapter, adapter.complete(found, outcome), as_json=as_json)
+
+
+def _left_in_note(decisions: Iterable[str]) -> tuple[Override, ...]:
+    """What a person decided to leave in the note, each as `kind=reason`; raises `MalformedError` at its option."""
+    split = (decision.partition("=") for decision in decisions)
+    members = ({"place": _NOTE, "kind": kind, "reason": reason} for kind, _, reason in split)
+    return tuple(validate(Override, each, pointer="/--leave") for each in members)
 
 
 def _held(adapter: Adapter, ref: str, reason: str, review_by: str | None) -> Queued | Refused:
     """Put on hold until the end of a day, as the clocks of the agreement show it."""
     if review_by is None:
         return Refused("review-date-required", "", "/event/review_by")
-    agreements = adapter.agreements()
-    zone = ZoneInfo(agreements[0].document.time_zone) if agreements else UTC
-    try:
-        day = datetime.strptime(review_by if _DAY.fullmatch(review_by) else "", "%Y-%m-%d").replace(tzinfo=zone)
-    except ValueError:
-        raise MalformedError("bad-date") from None
-    return adapter.hold(ref, reason, (day + timedelta(days=1)).astimezone(UTC))
+    return adapter.hold(ref, reason, end_of_day(review_by, adapter))

@@ -180,6 +180,14 @@ def _tell_round(adapter: Adapter, done: Round) -> None:
         TERMINAL.say(f"cli.sync.{arrival.result}", envelope=arrival.envelope)
     for ref in done.agreements:
         TERMINAL.say("cli.sync.agreement", ref=ref)
+    for ending in done.endings:
+        TERMINAL.say("cli.sync.ending", ref=ending.ref, what=_title(ending.code))
+    for ref in done.resent:
+        TERMINAL.say("cli.sync.resent", ref=ref)
+    for envelope in done.papers.kept:
+        TERMINAL.say("cli.sync.paper", envelope=envelope)
+    for envelope, code in done.papers.lost:
+        TERMINAL.complain(word("cli.sync.paper-lost", envelope=envelope, what=_title(code)))
     for item, code in done.sent.refused:
         TERMINAL.complain(word("cli.sync.refused-item", item=item, what=_title(code)))
     for code in dict.fromkeys([*done.troubles, *([done.sent.stopped] if done.sent.stopped else [])]):
@@ -202,5 +210,8 @@ def _as_json(done: Round) -> dict[str, object]:
             {"envelope": arrival.envelope, "result": arrival.result, "code": arrival.code} for arrival in done.arrivals
         ],
         "agreements": list(done.agreements),
+        "resent": done.resent,
+        "papers": {"kept": done.papers.kept, "lost": [envelope for envelope, _ in done.papers.lost]},
+        "endings": [{"agreement": ending.ref, "code": ending.code} for ending in done.endings],
         "troubles": done.troubles,
     }

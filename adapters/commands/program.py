@@ -12,12 +12,15 @@ import httpx2
 import typer
 
 from adapters.assembly import assemble
+from adapters.leak_check import LeakFoundError
+from adapters.leaks import Leak, suggestion
 from adapters.outgoing import Queued
 from adapters.partner import Adapter
 from adapters.problems import GatewayProblemError, explain
 from adapters.settings import DEFAULT_FILE, FILE_VARIABLE, Settings
+from adapters.store.records import Shipment
 from consent.passage import Refused
-from keys.errors import PasserelleError, about
+from keys.errors import Fault, PasserelleError, about
 from keys.terminal import Terminal
 
 __all__ = [
@@ -31,6 +34,7 @@ __all__ = [
     "passphrase",
     "print_json",
     "tell_queued",
+    "tell_shipped",
     "word",
 ]
 
@@ -52,9 +56,17 @@ class _PartnerTerminal(Terminal):
         if isinstance(error, GatewayProblemError):
             return explain(error, self.language)
         told = super().explain(error)
+        if isinstance(error, LeakFoundError):
+            told += "".join(f"\n  {self._leak(*found)}" for found in zip(error.leaks, error.faults, strict=True))
         if isinstance(error, RefusedHereError) and error.rule:
             told += f"\n  {error.rule} – {self.word(f'rule.{error.rule}')}"
         return told
+
+    def _leak(self, leak: Leak, fault: Fault) -> str:
+        """One leak: where it is, what kind it is, what to do instead; never the words that were found."""
+        place = self.word("cli.leak.line", line=fault.line, place=leak.place) if fault.line else leak.place
+        what = self.word(f"leak.{leak.kind}.title")
+        return self.word("cli.leak.found", place=place, what=what, instead=suggestion(leak, self.language))
 
 
 TERMINAL: Final = _PartnerTerminal("passerelle-adapter", "adapters", "journal", "consent")
@@ -102,17 +114,34 @@ def tell_queued(adapter: Adapter, answer: Queued | Refused, *, as_json: bool) ->
     if isinstance(answer, Refused):
         raise RefusedHereError(answer)
     flushed = adapter.outbox.flush()
-    code = dict(flushed.refused).get(answer.envelope)
+    code = None if answer.ended_here else dict(flushed.refused).get(answer.envelope)
     if code is not None:
         raise RefusedHereError(Refused(code))
     left = answer.envelope in flushed.accepted
     if as_json:
         told: dict[str, Any] = {"ref": answer.ref, "envelope": answer.envelope, "sent": left}
         print_json(told)
+    elif answer.ended_here:
+        TERMINAL.say("cli.ended-here", ref=answer.ref)
     elif left:
         TERMINAL.say("cli.sent", ref=answer.ref)
     else:
         TERMINAL.say("cli.queued", ref=answer.ref, why=_why(flushed.stopped))
+
+
+def tell_shipped(adapter: Adapter, answer: Shipment | Refused, *, as_json: bool) -> None:
+    """As `tell_queued`, for something that is no envelope."""
+    if isinstance(answer, Refused):
+        raise RefusedHereError(answer)
+    flushed = adapter.outbox.flush()
+    code = dict(flushed.refused).get(answer.item)
+    if code is not None:
+        raise RefusedHereError(Refused(code))
+    left = answer.item in flushed.accepted
+    if as_json:
+        print_json({"item": answer.item, "sent": left})
+    else:
+        TERMINAL.say("cli.shipped" if left else "cli.shipped-later")
 
 
 def _why(code: str | None) -> str:

@@ -1,13 +1,14 @@
 # ruff: noqa: FBT002 - the options of a command are booleans with a default
-"""What caseworkers do first: find a service, record consent, send a referral, read those that came."""
+"""What caseworkers do first: find a service, send a referral, read those that came."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from adapters.commands.files import AuthorName, ReferralPath, leaks_at, read_given
+from adapters.commands.notice_screens import case_json, case_lines
 from adapters.commands.program import (
     TERMINAL,
     AsJson,
@@ -20,15 +21,12 @@ from adapters.commands.program import (
     word,
 )
 from adapters.commands.screens import Names, dossier_json, dossier_lines, referral_json, referral_line, service_lines
-from adapters.consents import MAX_CONSENT_FILE, read_consent
 from adapters.outgoing import Queued
 from adapters.partner import Adapter
-from adapters.referral import MAX_REFERRAL_FILE, read_referral
 from adapters.settings import load_settings
 from keys.errors import about
-from keys.files import read_file
 
-__all__ = ["consent", "list_all", "send", "services", "show"]
+__all__ = ["list_all", "send", "services", "show"]
 
 
 @app.command("services", help=word("cli.services.help"))
@@ -66,40 +64,17 @@ def services(
         TERMINAL.say("cli.services.none")
 
 
-@app.command("consent", help=word("cli.consent.help"))
-def consent(
-    file: Annotated[Path, typer.Argument(metavar=word("cli.metavar.file"), help=word("cli.consent.file"))],
-    as_json: AsJson = False,
-    settings_file: SettingsFile = None,
-) -> None:
-    """Keep what a person answered, register what may pass, and write the receipt."""
-    with about(file):
-        asked = read_consent(read_file(file, limit=MAX_CONSENT_FILE))
-    with opened(load_settings(settings_file)) as adapter, about(file):
-        recorded, receipts = adapter.record_consent(asked)
-        flushed = adapter.outbox.flush()
-    left = f"{recorded.statement.id}@{recorded.statement.version}" in flushed.accepted
-    if as_json:
-        print_json({"consent": recorded.record_id, "receipts": [str(path) for path in receipts], "registered": left})
-        return
-    TERMINAL.say("cli.consent.kept", record=recorded.record_id)
-    for path in receipts:
-        TERMINAL.say("cli.consent.receipt", path=path)
-    if not left:
-        TERMINAL.say("cli.consent.later")
-
-
 @app.command("send", help=word("cli.send.help"))
 def send(
-    file: Annotated[Path, typer.Argument(metavar=word("cli.metavar.file"), help=word("cli.send.file"))],
+    file: ReferralPath,
+    author: AuthorName = None,
     as_json: AsJson = False,
     settings_file: SettingsFile = None,
 ) -> None:
     """Seal a referral and send it; it leaves later by itself when the gateway cannot be reached."""
-    with about(file):
-        referral = read_referral(read_file(file, limit=MAX_REFERRAL_FILE))
-    with opened(load_settings(settings_file)) as adapter, about(file):
-        tell_queued(adapter, adapter.send(referral), as_json=as_json)
+    referral, papers, data = read_given(file)
+    with opened(load_settings(settings_file)) as adapter, about(file), leaks_at(data):
+        tell_queued(adapter, adapter.send(referral, author=author, papers=papers), as_json=as_json)
 
 
 @app.command("list", help=word("cli.list.help"))
@@ -125,9 +100,9 @@ def show(ref: Reference, as_json: AsJson = False, settings_file: SettingsFile = 
             _mark_seen(adapter, found)
         dossier, names = adapter.show(found), Names(adapter.agreements())
     if as_json:
-        print_json(dossier_json(dossier))
+        print_json(dossier_json(dossier) | case_json(dossier))
     else:
-        TERMINAL.show("\n".join(dossier_lines(dossier, names)))
+        TERMINAL.show("\n".join([*dossier_lines(dossier, names), *case_lines(dossier, names)]))
 
 
 def _mark_seen(adapter: Adapter, ref: str) -> None:

@@ -12,11 +12,25 @@ from adapters.dossier import Dossier
 from adapters.events import role_in
 from adapters.rendering import section_lines
 from adapters.store.records import HeldAgreement, Referral
+from consent.envelope import Event
+from consent.terms import Term
 from consent.transitions import TRANSITIONS
-from consent.vocabulary import NEEDS, OUTCOMES, PRIORITIES, PURPOSES, REASONS, label
+from consent.vocabulary import (
+    ASKED_FOR,
+    BECAME,
+    CHANNELS,
+    GROUNDS,
+    HELPED,
+    NEEDS,
+    OUTCOMES,
+    PRIORITIES,
+    PURPOSES,
+    REASONS,
+    label,
+)
 from keys.documents import format_time
 
-__all__ = ["Names", "dossier_json", "dossier_lines", "referral_json", "referral_line", "service_lines"]
+__all__ = ["SHORT", "Names", "dossier_json", "dossier_lines", "referral_json", "referral_line", "service_lines"]
 
 SHORT: Final = 12
 """Characters of a reference shown in lists; enough to type back."""
@@ -68,13 +82,8 @@ def referral_line(referral: Referral, names: Names) -> str:
 
 def dossier_lines(dossier: Dossier, names: Names) -> Iterator[str]:
     """One referral in full, line by line; what came from outside is made printable by whoever prints it."""
-    referral, language = dossier.referral, TERMINAL.language
-    yield referral.ref
-    yield referral_line(referral, names)
-    if referral.header.need:
-        yield word("cli.need", what=label(NEEDS[referral.header.need], language))
-    if dossier.state.review_by is not None:
-        yield word("cli.review-by", moment=names.moment(dossier.state.review_by))
+    language = TERMINAL.language
+    yield from _heading(dossier, names)
     for content in dossier.contents:
         yield ""
         yield word("cli.said-by", who=names.of(content.author), moment=names.moment(content.at))
@@ -84,17 +93,47 @@ def dossier_lines(dossier: Dossier, names: Names) -> Iterator[str]:
         yield ""
         yield word("cli.steps")
     for step in dossier.steps:
-        event = step.header.event
+        event = step.event
         parts = [names.moment(step.receipt.at), names.of(step.header.from_)]
         parts.append(label(TRANSITIONS[event.transition], language))
         parts += [label(REASONS[event.reason], language)] if event.reason else []
         parts += [label(OUTCOMES[event.outcome], language)] if event.outcome else []
-        yield "  " + " | ".join(parts)
+        yield "  " + " | ".join([*parts, *_details(event)])
     if dossier.waiting:
         yield word("cli.waiting", count=len(dossier.waiting))
     if dossier.possible:
         choices = ", ".join(label(TRANSITIONS[code], language) for code in dossier.possible)
         yield word("cli.possible", choices=choices)
+
+
+def _heading(dossier: Dossier, names: Names) -> Iterator[str]:
+    """Which referral it is, on what it rests if on no consent, what is needed, and when it is looked at again."""
+    referral, language = dossier.referral, TERMINAL.language
+    yield referral.ref
+    yield referral_line(referral, names)
+    declared = referral.header.emergency
+    if declared is not None:
+        ground = label(GROUNDS[declared.ground], language)
+        yield word("cli.emergency", ground=ground, directive=declared.directive)
+    if referral.header.need:
+        yield word("cli.need", what=label(NEEDS[referral.header.need], language))
+    if dossier.state.review_by is not None:
+        yield word("cli.review-by", moment=names.moment(dossier.state.review_by))
+
+
+def _details(event: Event) -> Iterator[str]:
+    """What a step says besides its reason and outcome, in words."""
+    language = TERMINAL.language
+    if event.asked:
+        yield word("cli.asked", what=", ".join(label(ASKED_FOR[code], language) for code in event.asked))
+    codes: tuple[tuple[str | None, Mapping[str, Term]], ...] = (
+        (event.channel, CHANNELS),
+        (event.became, BECAME),
+        (event.helped, HELPED),
+    )
+    for code, terms in codes:
+        if code is not None:
+            yield label(terms[code], language)
 
 
 def service_lines(service: Mapping[str, Any]) -> Iterator[str]:
@@ -141,7 +180,7 @@ def dossier_json(dossier: Dossier) -> dict[str, Any]:
                 "at": format_time(step.receipt.at),
                 "index": step.receipt.index,
                 "from": step.header.from_,
-                **step.header.event.model_dump(mode="json", exclude_none=True),
+                **step.event.model_dump(mode="json", exclude_none=True),
             }
             for step in dossier.steps
         ],

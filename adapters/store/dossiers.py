@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -48,17 +48,33 @@ class Dossiers:
         query = select(ReferralRow.ref).where(col(ReferralRow.ref).startswith(beginning, autoescape=True))
         return self._session.exec(query.order_by(ReferralRow.ref).limit(most)).all()
 
-    def all(self, direction: Direction | None = None, most: int = 500) -> list[Referral]:
-        """The newest referrals first."""
+    def all(self, direction: Direction | None = None, most: int | None = 500) -> list[Referral]:
+        """The newest referrals first; every one where `most` is None."""
         query = select(ReferralRow).order_by(col(ReferralRow.at).desc(), col(ReferralRow.ref)).limit(most)
         if direction is not None:
             query = query.where(ReferralRow.direction == direction)
         return [_referral(row) for row in self._session.exec(query)]
 
-    def re_referred(self, ref: str) -> bool:
-        """Whether another referral of ours, accepted by the broker, says that it is part of this one."""
+    def in_status(self, statuses: Iterable[str]) -> list[Referral]:
+        """The referrals that stand in one of these statuses, the oldest first."""
+        query = select(ReferralRow).where(col(ReferralRow.status).in_(list(statuses)))
+        return [_referral(row) for row in self._session.exec(query.order_by(ReferralRow.at, ReferralRow.ref))]
+
+    def of_statement(self, statement: str, direction: Direction = "sent") -> list[Referral]:
+        """The referrals that rest on one consent statement, the oldest first."""
+        query = select(ReferralRow).where(ReferralRow.direction == direction).order_by(ReferralRow.at, ReferralRow.ref)
+        found = (_referral(row) for row in self._session.exec(query))
+        return [item for item in found if item.header.authority and item.header.authority.statement == statement]
+
+    def re_referred(self, ref: str, *, meant: bool = False) -> bool:
+        """Whether another referral of ours, accepted by the broker, says that it is part of this one.
+
+        With `meant`, one that is in the outbox still counts: what follows it in time may rely on it.
+        """
         query = select(ReferralRow.ref).where(ReferralRow.part_of == ref, ReferralRow.direction == "sent")
-        return self._session.exec(query.where(col(ReferralRow.deposited_at).is_not(None)).limit(1)).first() is not None
+        if not meant:
+            query = query.where(col(ReferralRow.deposited_at).is_not(None))
+        return self._session.exec(query.limit(1)).first() is not None
 
     def next_seq(self, ref: str) -> int:
         """The next `seq` of our envelopes about a referral, counted from 0 and never given twice."""
@@ -98,6 +114,30 @@ class Dossiers:
         self._session.delete(row)
         self._session.flush()
 
+    def erase(self, ref: str, at: datetime) -> tuple[str, ...]:
+        """Take away what was said under a reference, and note when; the envelopes that had said it.
+
+        Why an emergency was declared stays: it is no part of the referral but the evidence of a legal act.
+        """
+        referral = self.find(ref)
+        emergency = referral.header.emergency if referral else None
+        kept = emergency.justification.envelope if emergency and emergency.justification else ""
+        query = select(ContentRow).where(ContentRow.ref == ref, ContentRow.envelope != kept)
+        rows = self._session.exec(query).all()
+        for row in rows:
+            self._session.delete(row)
+        if referral is not None:
+            self.save(replace(referral, erased_at=referral.erased_at or at))
+        self._session.flush()
+        return tuple(row.envelope for row in rows)
+
+    def take_content(self, envelope: str) -> None:
+        """Take away what one envelope said, because another envelope says it now."""
+        row = self._session.get(ContentRow, envelope)
+        if row is not None:
+            self._session.delete(row)
+            self._session.flush()
+
     def log(self, step: LoggedStep) -> bool:
         """Keep a step; false when it was already there."""
         if self._session.get(EventRow, step.header.id) is not None:
@@ -136,11 +176,13 @@ def _row(referral: Referral) -> ReferralRow:
         part_of=referral.header.part_of,
         at=format_time(referral.at),
         deposited_at=_written(referral.deposited_at),
+        place=referral.place,
         respond_by=_written(referral.respond_by),
         status=referral.status,
         business_status=referral.business_status,
         answer_by=_written(referral.answer_by),
         problem=referral.problem,
+        erased_at=_written(referral.erased_at),
     )
 
 
@@ -155,11 +197,13 @@ def _referral(row: ReferralRow) -> Referral:
         header=header,
         at=parse_time(row.at),
         deposited_at=_read(row.deposited_at),
+        place=row.place,
         respond_by=_read(row.respond_by),
         status=row.status,
         business_status=row.business_status,
         answer_by=_read(row.answer_by),
         problem=row.problem,
+        erased_at=_read(row.erased_at),
     )
 
 

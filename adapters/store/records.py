@@ -7,17 +7,22 @@ from datetime import datetime
 from typing import Literal, TypeAlias
 
 from consent.agreement import Agreement, AgreementState
-from consent.envelope import EventHeader, NoticeHeader, ReferralHeader
+from consent.envelope import Event, EventHeader, MessageHeader, NoticeHeader, ReferralHeader
 from consent.statement import ConsentStatement
 from keys.documents import Address
 
 __all__ = [
     "Alarm",
+    "Attachment",
+    "AttachmentState",
     "Content",
     "Direction",
     "HeldAgreement",
+    "HeldJustification",
     "HeldStatement",
     "Kind",
+    "LeftLeak",
+    "LoggedNotice",
     "LoggedStep",
     "Receipt",
     "Received",
@@ -27,9 +32,22 @@ __all__ = [
 ]
 
 Direction = Literal["sent", "received"]
-Kind = Literal["envelope", "statement", "ack", "key", "agreement-signature"]
+Kind = Literal[
+    "envelope",
+    "statement",
+    "ack",
+    "key",
+    "agreement-signature",
+    "attachment",
+    "withdrawal-answer",
+    "mismatch",
+    "emergency-review",
+]
 """What a shipment is, which decides where at the broker it goes."""
-ShipmentState = Literal["pending", "done", "refused"]
+ShipmentState = Literal["pending", "done", "refused", "dropped"]
+"""A shipment that was refused for good stays until a person tries it again or drops it."""
+AttachmentState = Literal["held", "wanted", "missing", "refused"]
+"""A paper is here; or still at the broker; or it is there no more; or it is not what its sender announced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +76,17 @@ class Shipment:
     attempts: int = 0
     state: ShipmentState = "pending"
     problem: str | None = None
+    receipt: bytes | None = None
+    """The broker's receipt, once it took the shipment and gave one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Referral:
-    """One referral as this partner knows it; `status` is a copy of what the steps in the journal lead to."""
+    """One referral as this partner knows it; `status` is a copy of what the steps in the journal lead to.
+
+    `place` is where in the journal the envelope of `header` stands: what happened before concerns one that it
+    replaces. Since `erased_at` nothing of what was said is here any more.
+    """
 
     ref: str
     direction: Direction
@@ -70,11 +94,13 @@ class Referral:
     header: ReferralHeader
     at: datetime
     deposited_at: datetime | None = None
+    place: int | None = None
     respond_by: datetime | None = None
     status: str = "draft"
     business_status: str | None = None
     answer_by: datetime | None = None
     problem: str | None = None
+    erased_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +119,67 @@ StepHeader: TypeAlias = EventHeader | NoticeHeader
 
 @dataclass(frozen=True, slots=True)
 class LoggedStep:
-    """One step of a referral, with its moment and place in the journal."""
+    """One step of a referral, with its moment and place in the journal; a notice that takes no step is none."""
 
     header: StepHeader
     receipt: Receipt
     wire: bytes
+
+    @property
+    def event(self) -> Event:
+        """The step itself."""
+        if self.header.event is None:
+            raise AssertionError  # only what takes a step is logged as one
+        return self.header.event
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedNotice:
+    """What the broker told by itself, with its moment and place in the journal, and how we answered, if we did."""
+
+    header: NoticeHeader
+    receipt: Receipt
+    wire: bytes
+    answer: str | None = None
+    answered_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Attachment:
+    """A paper of one envelope, under the digest of its sealed bytes: its kind, its name, its bytes once it is here."""
+
+    envelope: str
+    sealed_sha256: str
+    ref: str
+    number: int
+    kind: str
+    name: str | None
+    size: int
+    sha256: str
+    state: AttachmentState
+    next_try: datetime
+    key: bytes | None = None
+    data: bytes | None = None
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HeldJustification:
+    """Why another organisation declared an emergency, as it told us who audit."""
+
+    header: MessageHeader
+    sender: Address
+    at: datetime
+    sections: dict[str, dict[str, object]]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftLeak:
+    """A text that a person sent although the leak check found something in it: where, what kind, and why."""
+
+    place: str
+    kind: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +193,10 @@ class HeldStatement:
 
 @dataclass(frozen=True, slots=True)
 class HeldAgreement:
-    """An agreement as we hold it; `signers` are the parties whose signature we verified ourselves."""
+    """An agreement as we hold it; `signers` are the parties that it binds by a signature we verified ourselves.
+
+    Their own, or one of an earlier version that still stands under it (`consent.accession`).
+    """
 
     document: Agreement
     sha256: str

@@ -10,7 +10,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,18 +20,22 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session
 
+from adapters.store.attachments import Attachments
 from adapters.store.dossiers import Dossiers
 from adapters.store.keyring import Keyring
+from adapters.store.notices import Notices
 from adapters.store.papers import Papers
 from adapters.store.traffic import Traffic
 from keys.errors import PasserelleError
 
 __all__ = ["REVISION", "Store", "StoreError", "Transaction", "connect"]
 
-REVISION: Final = "0001"
+REVISION: Final = "0003"
 """The migration this program works with; `passerelle-adapter migrate` brings a database to it."""
 BUSY_MILLISECONDS: Final = 5000
 """How long a transaction waits for another program before it gives up."""
+ERASED: Final = "erased"
+"""What a session notes when something was erased in it: the log of changes must not keep it either."""
 _OTHERS: Final = 0o077
 _CODES: Final = {
     "SQLITE_BUSY": "store-busy",
@@ -53,6 +57,10 @@ class Transaction:
 
     session: Session
 
+    def erased(self) -> None:
+        """Note that something was erased: once this is committed, no copy of it stays beside the database."""
+        self.session.info[ERASED] = True
+
     @cached_property
     def dossiers(self) -> Dossiers:
         """Referrals, their contents and their steps."""
@@ -69,6 +77,16 @@ class Transaction:
         return Traffic(self.session)
 
     @cached_property
+    def notices(self) -> Notices:
+        """What the broker told by itself, what was told to us as auditors, and texts sent against the leak check."""
+        return Notices(self.session)
+
+    @cached_property
+    def attachments(self) -> Attachments:
+        """The papers that accompany envelopes."""
+        return Attachments(self.session)
+
+    @cached_property
     def keyring(self) -> Keyring:
         """Our own key chain and everybody's statements as the journal has them."""
         return Keyring(self.session)
@@ -80,6 +98,7 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         """Take an engine made by `connect`."""
         self._engine = engine
+        self._log_holds_erased = True  # What a program that died had left there is not known.
 
     @classmethod
     def open(cls, path: Path) -> Store:
@@ -115,8 +134,38 @@ class Store:
             with Session(self._engine) as session, session.begin():
                 session.connection()  # the lock is taken here, before anything is read
                 yield Transaction(session)
+            if session.info.get(ERASED):
+                self._log_holds_erased = True
+                with suppress(StoreError):  # Another program reads now: the next round of sending tries again.
+                    self.empty_log()
         except DBAPIError as error:
             raise _translated(error, "store-unwritable") from None
+
+    def empty_log(self, *, always: bool = False) -> None:
+        """Take what was erased out of the log of changes as well; `always`: whether or not this program erased it.
+
+        Raises `StoreError`: store-busy while another program reads the log, and as a transaction does.
+        """
+        if not (always or self._log_holds_erased):
+            return
+        self._log_holds_erased = False  # First, so that what another thread erases from here on counts again.
+        try:
+            busy = self._truncate_log()
+        except (DBAPIError, sqlite3.DatabaseError) as error:
+            self._log_holds_erased = True
+            raise _translated(error, "store-unwritable") from None
+        if busy:
+            self._log_holds_erased = True
+            raise StoreError("store-busy")
+
+    def _truncate_log(self) -> bool:
+        """Whether another program was in the way; on the driver's own connection, as no transaction may surround it."""
+        connection = self._engine.raw_connection()
+        try:
+            [(busy, _, _)] = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        finally:
+            connection.close()
+        return bool(busy)
 
     def close(self) -> None:
         """Give back every connection."""
@@ -144,9 +193,9 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _translated(error: DBAPIError, otherwise: str) -> BaseException:
+def _translated(error: DBAPIError | sqlite3.DatabaseError, otherwise: str) -> BaseException:
     """Our error for one of the database's; a broken rule of the tables is a fault of ours and stays what it is."""
-    cause = error.orig
+    cause = error.orig if isinstance(error, DBAPIError) else error
     if not isinstance(cause, sqlite3.DatabaseError) or isinstance(cause, sqlite3.IntegrityError):
         return error
     name = getattr(cause, "sqlite_errorname", "") or ""

@@ -14,16 +14,21 @@ from sqlmodel import Field, SQLModel
 __all__ = [
     "AgreementRow",
     "AlarmRow",
+    "AttachmentRow",
     "ConsentRow",
     "ContentRow",
     "CursorRow",
     "EventRow",
     "InboxRow",
     "JournalRow",
+    "JustificationRow",
     "KeyStatementRow",
+    "NoticeRow",
     "OutboxRow",
+    "OverrideRow",
     "OwnKeyRow",
     "ReferralRow",
+    "RestrictionRow",
     "Row",
     "SequenceRow",
     "StatementRow",
@@ -39,19 +44,32 @@ class ConsentRow(Row, table=True):
 
     __tablename__: ClassVar[str] = "consent"
     record_id: str = Field(primary_key=True)
-    statement: str = Field(unique=True)
+    person: str = Field(index=True)
+    document: bytes
+    at: str
+
+
+class RestrictionRow(Row, table=True):
+    """A restriction notice of a person; it stands whatever they agree to, and never leaves this organisation."""
+
+    __tablename__: ClassVar[str] = "restriction"
+    number: int | None = Field(default=None, primary_key=True)
+    person: str = Field(index=True)
     document: bytes
     at: str
 
 
 class StatementRow(Row, table=True):
-    """One version of a consent statement that we issued, as it was signed, and the broker's receipt for it."""
+    """One version of a consent statement that we issued: as it was signed, the record it commits to, the receipt."""
 
     __tablename__: ClassVar[str] = "statement"
-    statement: str = Field(primary_key=True, foreign_key="consent.statement")
+    statement: str = Field(primary_key=True)
     version: int = Field(primary_key=True)
+    record_id: str = Field(foreign_key="consent.record_id", index=True)
+    record: bytes
     sha256: str
     signed: bytes
+    at: str
     receipt: bytes | None = None
 
 
@@ -80,11 +98,13 @@ class ReferralRow(Row, table=True):
     part_of: str | None = Field(default=None, index=True)
     at: str = Field(index=True)
     deposited_at: str | None = None
+    place: int | None = None
     respond_by: str | None = None
     status: str = Field(index=True)
     business_status: str | None = None
     answer_by: str | None = None
     problem: str | None = None
+    erased_at: str | None = None
 
 
 class ContentRow(Row, table=True):
@@ -111,6 +131,68 @@ class EventRow(Row, table=True):
     at: str
     wire: bytes
     receipt: bytes
+
+
+class NoticeRow(Row, table=True):
+    """Something the broker told by itself about a referral, which need not be here; what was answered, and when."""
+
+    __tablename__: ClassVar[str] = "notice"
+    envelope: str = Field(primary_key=True)
+    ref: str = Field(index=True)
+    kind: str
+    place: int
+    at: str
+    wire: bytes
+    receipt: bytes
+    answer: str | None = None
+    answered_at: str | None = None
+
+
+class AttachmentRow(Row, table=True):
+    """A paper that accompanies an envelope, known by the digest of its sealed bytes.
+
+    The key is kept until the paper is here, and forgotten then; both are gone once it is erased.
+    """
+
+    __tablename__: ClassVar[str] = "attachment"
+    envelope: str = Field(primary_key=True)
+    sealed_sha256: str = Field(primary_key=True)
+    ref: str = Field(index=True)
+    number: int
+    kind: str
+    name: str | None = None
+    size: int
+    sha256: str
+    state: str = Field(index=True)
+    key: bytes | None = None
+    data: bytes | None = None
+    next_try: str
+    attempts: int = 0
+
+
+class JustificationRow(Row, table=True):
+    """Why another organisation declared an emergency, as it told us who audit; the referral itself is not here."""
+
+    __tablename__: ClassVar[str] = "justification"
+    envelope: str = Field(primary_key=True)
+    ref: str = Field(index=True)
+    sender: str
+    at: str
+    header: bytes
+    sections: bytes
+
+
+class OverrideRow(Row, table=True):
+    """A person's decision to send a text in which the leak check found something; it never leaves this machine."""
+
+    __tablename__: ClassVar[str] = "override"
+    number: int | None = Field(default=None, primary_key=True)
+    envelope: str = Field(index=True)
+    place: str
+    kind: str
+    reason: str
+    author: str
+    at: str
 
 
 class SequenceRow(Row, table=True):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import datetime
-from typing import cast
+from typing import Final, cast
 
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, exists, select
@@ -15,6 +15,14 @@ from keys.documents import format_time, parse_time
 
 __all__ = ["Traffic"]
 
+_SETTLED_FROM: Final[Mapping[ShipmentState, frozenset[str]]] = {
+    "pending": frozenset(),  # That is `ship` and `exchange`.
+    "done": frozenset({"pending", "refused", "dropped", "done"}),
+    "refused": frozenset({"pending"}),
+    "dropped": frozenset({"pending", "refused"}),
+}
+"""From which states a shipment comes to each of its ends."""
+
 
 class Traffic:
     """The shipments, deliveries, alarms and cursors of one transaction."""
@@ -24,7 +32,10 @@ class Traffic:
         self._session = session
 
     def ship(self, shipment: Shipment) -> None:
-        """Put something in the outbox; what is already there is left as it is, or tried again once answered."""
+        """Put something in the outbox; what waits there is left as it is, what was answered gives way to what is given.
+
+        The same item may be signed anew after a refusal, and then says something else.
+        """
         row = self._outbox(shipment.item)
         if row is None:
             row = OutboxRow(
@@ -38,12 +49,15 @@ class Traffic:
             )
         elif row.state != "pending":
             row.state, row.problem, row.attempts = "pending", None, 0
-            row.next_try = format_time(shipment.next_try)
+            row.body, row.after, row.next_try = shipment.body, shipment.after, format_time(shipment.next_try)
         self._session.add(row)
         self._session.flush()
 
-    def next_due(self, now: datetime) -> Shipment | None:
-        """The oldest shipment whose time has come and before which nothing waits, in its lane or for its sake."""
+    def next_due(self, now: datetime, only: Kind | None = None) -> Shipment | None:
+        """The oldest shipment whose time has come and before which nothing waits, in its lane or for its sake.
+
+        With `only`, the oldest of that kind.
+        """
         earlier, awaited = aliased(OutboxRow), aliased(OutboxRow)
         query = (
             select(OutboxRow)
@@ -57,6 +71,8 @@ class Traffic:
             .order_by(col(OutboxRow.number))
             .limit(1)
         )
+        if only is not None:
+            query = query.where(OutboxRow.kind == only)
         row = self._session.exec(query).first()
         return None if row is None else _shipment(row)
 
@@ -72,30 +88,76 @@ class Traffic:
             query = query.where(OutboxRow.lane == lane)
         return [_shipment(row) for row in self._session.exec(query)]
 
-    def postpone(self, shipment: Shipment, until: datetime, problem: str) -> Shipment:
-        """Try again at `until`; `problem` is the slug of what went wrong this time."""
-        row = self._existing(shipment.item)
-        row.attempts, row.next_try, row.problem = row.attempts + 1, format_time(until), problem
+    def settled(self, *states: ShipmentState) -> list[Shipment]:
+        """What came to one of these ends, the oldest first."""
+        query = select(OutboxRow).where(col(OutboxRow.state).in_(states)).order_by(col(OutboxRow.number))
+        return [_shipment(row) for row in self._session.exec(query)]
+
+    def shipped(self, lane: str, kind: Kind) -> list[Shipment]:
+        """Everything of one kind in one lane, whatever became of it, in order."""
+        query = select(OutboxRow).where(OutboxRow.lane == lane, OutboxRow.kind == kind)
+        return [_shipment(row) for row in self._session.exec(query.order_by(col(OutboxRow.number)))]
+
+    def papers_of(self, envelope: str) -> list[Shipment]:
+        """The sealed papers of an envelope, whatever became of them and whichever lane they leave in, in order."""
+        named = col(OutboxRow.item).startswith(f"attachment:{envelope}:", autoescape=True)
+        query = select(OutboxRow).where(OutboxRow.kind == "attachment", named)
+        return [_shipment(row) for row in self._session.exec(query.order_by(col(OutboxRow.number)))]
+
+    def begin(self, item: str) -> None:
+        """Note that something is about to be handed over: from here on the broker may have it, whatever we hear."""
+        row = self._session.exec(select(OutboxRow).where(OutboxRow.item == item)).one()
+        row.attempts += 1
         self._session.add(row)
-        return replace(shipment, attempts=row.attempts, next_try=until, problem=problem)
+        self._session.flush()
+
+    def postpone(self, shipment: Shipment, until: datetime, problem: str) -> None:
+        """Try again at `until`, if it waits still; `problem` is the slug of what went wrong this time."""
+        row = self._outbox(shipment.item)
+        if row is None or row.state != "pending":
+            return  # Another program, or another act, was faster.
+        row.attempts, row.next_try, row.problem = shipment.attempts + 1, format_time(until), problem
+        self._session.add(row)
+        self._session.flush()
 
     def exchange(self, item: str, fresh: Shipment) -> None:
         """Put a shipment in the place of one that the broker refused; what waits behind it goes on waiting."""
-        row = self._existing(item)
+        row = self._session.exec(select(OutboxRow).where(OutboxRow.item == item)).one()
         row.item, row.body, row.attempts, row.problem = fresh.item, fresh.body, 0, None
+        row.after = fresh.after
+        behind = self._session.exec(select(OutboxRow).where(OutboxRow.after == item)).all()
+        for other in behind:
+            other.after = fresh.item
         row.state, row.next_try = "pending", format_time(fresh.next_try)
         self._session.add(row)
         self._session.flush()
 
+    def rewrite(self, item: str, body: bytes) -> None:
+        """Keep other bytes of a shipment that was answered, as without a secret that only the broker was to have.
+
+        One that is gone, because another took its place, is left alone.
+        """
+        row = self._outbox(item)
+        if row is not None:
+            row.body = body
+            self._session.add(row)
+
     def settle(
         self, item: str, state: ShipmentState, *, receipt: Receipt | None = None, problem: str | None = None
-    ) -> None:
-        """Keep the broker's answer: it took the shipment, or will never take it."""
-        row = self._existing(item)
+    ) -> bool:
+        """Keep the broker's answer: it took the shipment, or will never take it; or that it shall not leave.
+
+        What the broker took, it took, whatever was decided here meanwhile; it refuses only what waits still, and only
+        what it has not taken is dropped. False when nothing was kept, as for an item whose place another took.
+        """
+        row = self._outbox(item)
+        if row is None or row.state not in _SETTLED_FROM[state]:
+            return False
         row.state, row.problem = state, problem
         row.receipt = receipt.document if receipt else None
         self._session.add(row)
         self._session.flush()
+        return True
 
     def receive(self, received: Received) -> None:
         """Keep what became of a leased envelope."""
@@ -128,6 +190,14 @@ class Traffic:
             ack=row.ack,
         )
 
+    def forget(self, envelope: str) -> None:
+        """Forget the bytes of an envelope that was leased; that it was, and what we answered, stays."""
+        row = self._session.get(InboxRow, envelope)
+        if row is not None:
+            row.wire = b""
+            self._session.add(row)
+            self._session.flush()
+
     def raise_alarm(self, alarm: Alarm) -> None:
         """Keep an alarm for a person to look at; the same one about the same thing is kept once."""
         query = select(AlarmRow).where(AlarmRow.code == alarm.code, AlarmRow.subject == alarm.subject)
@@ -154,9 +224,6 @@ class Traffic:
     def _outbox(self, item: str) -> OutboxRow | None:
         return self._session.exec(select(OutboxRow).where(OutboxRow.item == item)).first()
 
-    def _existing(self, item: str) -> OutboxRow:
-        return self._session.exec(select(OutboxRow).where(OutboxRow.item == item)).one()
-
 
 def _shipment(row: OutboxRow) -> Shipment:
     return Shipment(
@@ -169,4 +236,5 @@ def _shipment(row: OutboxRow) -> Shipment:
         attempts=row.attempts,
         state=cast("ShipmentState", row.state),
         problem=row.problem,
+        receipt=row.receipt,
     )

@@ -9,14 +9,14 @@ from typing import Annotated
 
 import typer
 
-from consent.agreement import SIGNATURE_KIND, AgreementSignature, AgreementState, RegisteredAgreement
+from consent.agreement import SIGNATURE_KIND, AgreementSignature, AgreementState, RegisteredAgreement, warnings
 from gateway import protocols
 from gateway.commands.program import TERMINAL, SettingsFile, now, opened_broker, opened_store, word
 from gateway.problems import ProblemError
 from gateway.settings import load_settings
 from gateway.store.transaction import Transaction
 from keys import strictjson
-from keys.documents import parse
+from keys.documents import format_time, parse
 from keys.errors import about
 from keys.files import read_file
 from keys.signing import MAX_DOCUMENT, SignedDocument
@@ -43,10 +43,11 @@ def propose(
 
 @app.command("list", help=word("cli.agreement.list"))
 def list_all(settings_file: SettingsFile = None) -> None:
-    """One version a line."""
+    """One version a line, and below it how soon it ends."""
     with opened_store(load_settings(settings_file)) as store, store.reading() as tx:
         for registered, _ in tx.agreements.all():
             TERMINAL.show(f"{registered.document.ref}\t{_state(registered)}\t{registered.sha256}")
+            _warn(tx, registered)
 
 
 @app.command("show", help=word("cli.agreement.show"))
@@ -55,10 +56,12 @@ def show(ref: Ref, settings_file: SettingsFile = None) -> None:
     with opened_store(load_settings(settings_file)) as store, store.reading() as tx:
         registered, payload = _find(tx, ref)
         signatures = tx.agreements.signatures(registered.document.id, registered.document.version)
+        missing = protocols.missing_signatures(tx, registered)
     TERMINAL.show(json.dumps(strictjson.loads(payload, limit=MAX_DOCUMENT), indent=2, ensure_ascii=False))
     TERMINAL.show(f"{registered.document.ref}\t{_state(registered)}\t{registered.sha256}")
     for address, signature in signatures.items():
-        TERMINAL.show(f"{address}\t{word('cli.agreement.unsigned' if signature is None else 'cli.agreement.signed')}")
+        stands = "unsigned" if address in missing else "carried" if signature is None else "signed"
+        TERMINAL.show(f"{address}\t{word(f'cli.agreement.{stands}')}")
 
 
 @app.command("sign", help=word("cli.agreement.sign"))
@@ -117,6 +120,16 @@ def _find(tx: Transaction, ref: str) -> tuple[RegisteredAgreement, bytes]:
 def _read(file: Path) -> bytes:
     with about(file):
         return read_file(file, limit=MAX_DOCUMENT)
+
+
+def _warn(tx: Transaction, registered: RegisteredAgreement) -> None:
+    """Say how soon the version that governs comes to its end; the ones it replaced need no warning."""
+    document = registered.document
+    newest = tx.agreements.newest(document.id)
+    if newest is None or newest.document.version != document.version or registered.state == "ended":
+        return
+    for slug in warnings(document, now())[-1:]:
+        TERMINAL.say("cli.agreement.ends", what=word(f"error.{slug}.title"), end=format_time(document.not_after))
 
 
 def _state(registered: RegisteredAgreement) -> str:

@@ -9,7 +9,7 @@ import typer
 
 from consent.vocabulary import SCOPES
 from gateway import enrolments
-from gateway.commands.program import TERMINAL, SettingsFile, now, opened_store, word
+from gateway.commands.program import TERMINAL, SettingsFile, now, opened_broker, opened_store, word
 from gateway.enrolments import EnrolmentError
 from gateway.settings import load_settings
 from gateway.store.organisations import Organisation
@@ -54,6 +54,24 @@ def add(
         at = tx.journal.lock(now())
         enrolments.enrol(settings.broker, tx, enrolment, heard=fingerprint, scopes=scope, at=at)
     TERMINAL.say("cli.organisation.added", address=enrolment.address, count=len(enrolment.statements))
+
+
+@app.command("add-statements", help=word("cli.organisation.add-statements"))
+def add_statements(
+    address: Address,
+    file: Annotated[
+        Path, typer.Argument(metavar=word("cli.metavar.file"), help=word("cli.organisation.statements-file"))
+    ],
+    settings_file: SettingsFile = None,
+) -> None:
+    """Add key statements for a partner that lost the key with which it would have published them."""
+    settings = load_settings(settings_file)
+    with about(file):
+        statements = enrolments.read_statements(read_file(file, limit=enrolments.MAX_ENROLMENT))
+    with opened_broker(settings) as broker, about(file), broker.store.transaction() as tx:
+        at = tx.journal.lock(now())
+        count = enrolments.add_statements(broker, tx, address, statements, at)
+    TERMINAL.say("cli.organisation.statements", address=address, count=count)
 
 
 @app.command("list", help=word("cli.organisation.list"))

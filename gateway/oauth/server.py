@@ -136,9 +136,9 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc]  # as above
             scopes = narrow(scope, client.scopes)
         except SignInError as refused:
             raise _RefusedError(refused) from None
-        address, jkt = self._request.assertion.address, self._request.proof.key.thumbprint
+        assertion, jkt, at = self._request.assertion, self._request.proof.key.thumbprint, self._request.at
         return {
-            "access_token": self._authority.issue(address, scopes, jkt=jkt, at=self._request.at),
+            "access_token": self._authority.issue(assertion.address, scopes, jkt=jkt, client_kid=assertion.kid, at=at),
             "token_type": "DPoP",
             "expires_in": int(TOKEN_LIFE.total_seconds()),
             "scope": " ".join(sorted(scopes)),

@@ -1,7 +1,8 @@
 """Makes and checks the access tokens with which partners' machines call the broker, each good for five minutes.
 
 RFC 9068: a JWT of type `at+jwt`, signed Ed25519 by a key used for nothing else, for one audience, and bound to the
-client's key (`cnf.jkt`, RFC 9449 §6.1). Nothing about a token is stored: the database says what its holder may do.
+client's key (`cnf.jkt`, RFC 9449 §6.1). It names the published key that signed in for it (`client_kid`). Nothing about
+a token is stored: the database says what its holder may do, and whether that key still holds.
 """
 
 from __future__ import annotations
@@ -51,17 +52,22 @@ class _Claims(Members):
     iat: NumericDate
     jti: UniqueId
     scope: str = Field(min_length=1)
+    client_kid: str = Field(min_length=1, max_length=200)
     cnf: _Confirmation
 
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """A token that was verified: whose, for what at most, bound to which key, and until when (exclusive)."""
+    """A token that was verified: whose, for what at most, bound to which key, and until when (exclusive).
+
+    `client_kid` is the published sign-in key to which it was issued: the token ends with it.
+    """
 
     address: str
     scopes: frozenset[str]
     jkt: str
     expires: datetime
+    client_kid: str
 
 
 class TokenAuthority:
@@ -84,8 +90,8 @@ class TokenAuthority:
             "alg": TOKEN_ALGORITHM,
         }
 
-    def issue(self, address: str, scopes: frozenset[str], *, jkt: str, at: datetime) -> str:
-        """A token for this organisation's machine that holds the key of thumbprint `jkt`."""
+    def issue(self, address: str, scopes: frozenset[str], *, jkt: str, client_kid: str, at: datetime) -> str:
+        """A token for a machine of this organisation that holds the key of thumbprint `jkt`; `client_kid` signed in."""
         issued = int(at.timestamp())
         claims = {
             "iss": self._issuer,
@@ -97,6 +103,7 @@ class TokenAuthority:
             "jti": secrets.token_urlsafe(16),
             "scope": " ".join(sorted(scopes)),
             "cnf": {"jkt": jkt},
+            "client_kid": client_kid,
         }
         header = {"typ": "at+jwt", "alg": TOKEN_ALGORITHM, "kid": self._kid}
         return jwt.encode(header, claims, self._private, algorithms=[TOKEN_ALGORITHM])
@@ -130,7 +137,8 @@ class TokenAuthority:
         except (JoseError, ValueError, TypeError, KeyError):  # joserfc lets the last three through
             raise SignInError(_INVALID) from None
         expires = datetime.fromtimestamp(claims.exp, UTC)
-        return AccessToken(claims.sub, frozenset(claims.scope.split(" ")), claims.cnf.jkt, expires)
+        scopes = frozenset(claims.scope.split(" "))
+        return AccessToken(claims.sub, scopes, claims.cnf.jkt, expires, claims.client_kid)
 
 
 @lru_cache(maxsize=8)

@@ -42,6 +42,12 @@ class AgreementTable:
         ).first()
         return None if row is None else (_registered(row), row.payload)
 
+    def over(self, at: datetime) -> list[RegisteredAgreement]:
+        """The agreements whose newest version has not been ended although its period is over at `at`."""
+        running = select(_AGREEMENT.c.id).where(_AGREEMENT.c.state.in_(("in-force", "suspended"))).distinct()
+        newest = [self.newest(identifier) for identifier in self._connection.execute(running).scalars()]
+        return [each for each in newest if each and each.state != "ended" and each.document.not_after <= at]
+
     def of_party(self, address: Address) -> list[RegisteredAgreement]:
         """Every version of every agreement that names this party."""
         query = (

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from gateway.store.tables import InstanceRow, JournalHeadRow, JournalLeafRow, JournalOpeningRow, JournalPartyRow
 from journal.entries import SALT_SIZE, Entry, Opening, clear_leaf, commitment_leaf, must_be_clear
@@ -25,8 +25,10 @@ _LEAF = JournalLeafRow.__table__  # type: ignore[attr-defined]  # as above
 _OPENING = JournalOpeningRow.__table__  # type: ignore[attr-defined]  # as above
 _PARTY = JournalPartyRow.__table__  # type: ignore[attr-defined]  # as above
 _INSTANCE = InstanceRow.__table__  # type: ignore[attr-defined]  # as above
+_OPENING_AT = select(_OPENING).where(_OPENING.c.position == bindparam("position"))
 _APPEND, _OPEN, _SHOW_TO = insert(_LEAF), insert(_OPENING), insert(_PARTY)
-_SELECT_HEAD = select(_HEAD.c.size, _HEAD.c.time).with_for_update()
+_SELECT_HEAD = select(_HEAD.c.size, _HEAD.c.time)
+_LOCK_HEAD = _SELECT_HEAD.with_for_update()
 
 
 class NotInitialisedError(PasserelleError):
@@ -61,8 +63,10 @@ class Appended:
 class JournalTable:
     """Appends and reads; nothing here changes or removes a leaf."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, locking: bool) -> None:
+        """Work inside the connection's transaction; one that only reads locks nothing."""
         self._connection = connection
+        self._select_head = _LOCK_HEAD if locking else _SELECT_HEAD
         self._head: Head | None = None
         self._written: Head | None = None
 
@@ -87,7 +91,7 @@ class JournalTable:
     def head(self) -> Head:
         """Where the journal ends, as this transaction sees it."""
         if self._head is None:
-            row = self._connection.execute(_SELECT_HEAD).first()
+            row = self._connection.execute(self._select_head).first()
             if row is None:
                 raise NotInitialisedError("journal-missing")
             self._head = self._written = Head(row.size, parse_time(row.time))
@@ -146,6 +150,11 @@ class JournalTable:
             .limit(limit)
         )
         return [(row.position, Opening(row.entry, row.salt)) for row in self._connection.execute(query)]
+
+    def opening(self, index: int) -> Opening:
+        """The opening of one entry that has one: any but those in clear."""
+        row = self._connection.execute(_OPENING_AT, {"position": index}).one()
+        return Opening(row.entry, row.salt)
 
     def openings(self, end: int) -> Iterable[tuple[int, Opening]]:
         """Every opening of the first `end` entries, in order: for auditors."""

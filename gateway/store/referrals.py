@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from consent.lifecycle import ReferralState
+from consent.lifecycle import CLOSED, ReferralState
 from consent.passage import OpenReferral
 from gateway.store.tables import ReferralRow
+from keys.documents import format_time
 
 __all__ = ["ReferralTable"]
 
@@ -44,6 +47,8 @@ class ReferralTable:
             purpose=row.purpose,
             state=_STATE.validate_json(row.state),
             re_referred=self._connection.execute(_PARTS, parts).first() is not None,
+            justification=row.justification,
+            article=row.article,
         )
 
     def open(self, referral: OpenReferral, part_of: str | None) -> None:
@@ -54,14 +59,39 @@ class ReferralTable:
             "owner": referral.owner,
             "agreement": referral.agreement,
             "statement": referral.statement,
+            "justification": referral.justification,
+            "article": referral.article,
             "purpose": referral.purpose,
             "part_of": part_of,
-            "status": referral.state.status,
-            "state": _STATE.dump_json(referral.state).decode(),
+            **_standing(referral.state),
         }
         self._connection.execute(_OPEN, row)
 
     def move(self, ref: str, state: ReferralState) -> None:
         """Record where the referral stands now."""
-        values = {"status": state.status, "state": _STATE.dump_json(state).decode()}
-        self._connection.execute(update(_REFERRAL).where(_REFERRAL.c.ref == ref).values(**values))
+        self._connection.execute(update(_REFERRAL).where(_REFERRAL.c.ref == ref).values(**_standing(state)))
+
+    def resting_on(self, statement: str) -> list[str]:
+        """The referrals that rest on a consent, by `ref`."""
+        query = select(_REFERRAL.c.ref).where(_REFERRAL.c.statement == statement).order_by(_REFERRAL.c.ref)
+        return list(self._connection.execute(query).scalars())
+
+    def requested_under(self, statement: str) -> list[str]:
+        """Those of them that nobody answered yet, by `ref`."""
+        query = select(_REFERRAL.c.ref).where(_REFERRAL.c.statement == statement, _REFERRAL.c.status == "requested")
+        return list(self._connection.execute(query.order_by(_REFERRAL.c.ref)).scalars())
+
+    def open_under(self, statement: str) -> list[str]:
+        """Those of them that are not closed, by `ref`."""
+        query = select(_REFERRAL.c.ref).where(_REFERRAL.c.statement == statement, _REFERRAL.c.status.not_in(CLOSED))
+        return list(self._connection.execute(query.order_by(_REFERRAL.c.ref)).scalars())
+
+    def unanswered(self, at: datetime, limit: int) -> list[str]:
+        """The referrals whose answer was due at `at` or before, the longest overdue first, by `ref`."""
+        due = select(_REFERRAL.c.ref).where(_REFERRAL.c.answer_by <= format_time(at))
+        return list(self._connection.execute(due.order_by(_REFERRAL.c.answer_by).limit(limit)).scalars())
+
+
+def _standing(state: ReferralState) -> dict[str, object]:
+    due = format_time(state.respond_by) if state.status == "requested" and state.respond_by else None
+    return {"status": state.status, "answer_by": due, "state": _STATE.dump_json(state).decode()}

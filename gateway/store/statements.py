@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from consent.statement import ConsentStatement, RegisteredStatement
+from gateway.store.case_tables import StatementEndRow, WithdrawalCodeRow
 from gateway.store.tables import StatementRow, StatementUseRow
-from keys.documents import parse
+from keys.documents import format_time, parse, parse_time
 from keys.signing import MAX_DOCUMENT, SignedDocument
 
-__all__ = ["StatementTable"]
+__all__ = ["StatementEnd", "StatementTable"]
 
 _STATEMENT = StatementRow.__table__  # type: ignore[attr-defined]  # SQLModel gives each table class its table
 _USE = StatementUseRow.__table__  # type: ignore[attr-defined]  # as above
+_END = StatementEndRow.__table__  # type: ignore[attr-defined]  # as above
+_CODE = WithdrawalCodeRow.__table__  # type: ignore[attr-defined]  # as above
 
 # Built once: for a short query, building it costs more than running it.
 _NEWEST = select(_STATEMENT).where(_STATEMENT.c.id == bindparam("id"), _STATEMENT.c.newest.is_(True))
+_END_OF = select(_END).where(_END.c.statement == bindparam("statement"))
 _USES = select(_USE).where(_USE.c.statement == bindparam("statement"))
 _SPEND = (
     update(_USE)
     .where(_USE.c.statement == bindparam("spent_of"), _USE.c.gid == bindparam("spent_gid"))
     .values(uses=_USE.c.uses + 1)
 )
+
+
+@dataclass(frozen=True, slots=True)
+class StatementEnd:
+    """How and when a consent ended, where the journal says so, and what the person's code was answered with."""
+
+    state: str
+    at: datetime
+    index: int
+    receipt: bytes | None
 
 
 class StatementTable:
@@ -36,7 +53,9 @@ class StatementTable:
         if row is None:
             return None
         uses = self._connection.execute(_USES, {"statement": identifier})
-        return RegisteredStatement(_document(row), row.sha256, {use.gid: use.uses for use in uses})
+        spent = {use.gid: use.uses for use in uses}
+        end = self._connection.execute(_END_OF, {"statement": identifier}).first()
+        return RegisteredStatement(_document(row), row.sha256, spent, end.state if end else None)
 
     def version(self, identifier: str, version: int) -> tuple[str, bytes] | None:
         """The payload digest and the receipt of one version."""
@@ -58,10 +77,49 @@ class StatementTable:
                 newest=True,
                 issuer=statement.issuer,
                 sha256=signed.sha256,
+                not_after=format_time(statement.not_after),
                 document=signed.encode(),
                 receipt=receipt,
             )
         )
+
+    def end(self, identifier: str, state: str, at: datetime, index: int) -> None:
+        """Keep that a consent ended, how, and where the journal says so; there is one end."""
+        self._connection.execute(
+            insert(_END).values(statement=identifier, state=state, at=format_time(at), position=index)
+        )
+
+    def ended(self, identifier: str) -> StatementEnd | None:
+        """How a consent ended, if it did."""
+        row = self._connection.execute(_END_OF, {"statement": identifier}).first()
+        return None if row is None else StatementEnd(row.state, parse_time(row.at), row.position, row.receipt)
+
+    def keep_receipt(self, identifier: str, receipt: bytes) -> None:
+        """Keep what the code of a consent that ended was answered with."""
+        self._connection.execute(update(_END).where(_END.c.statement == identifier).values(receipt=receipt))
+
+    def code_of(self, identifier: str) -> str | None:
+        """The keyed digest of the code that ends a consent, if it has one."""
+        return self._connection.execute(select(_CODE.c.digest).where(_CODE.c.statement == identifier)).scalar()
+
+    def keep_code(self, digest: str, identifier: str) -> None:
+        """Keep the keyed digest of the code that ends a consent."""
+        self._connection.execute(insert(_CODE).values(digest=digest, statement=identifier))
+
+    def of_code(self, digest: str) -> str | None:
+        """The consent that a code ends."""
+        return self._connection.execute(select(_CODE.c.statement).where(_CODE.c.digest == digest)).scalar()
+
+    def expiring(self, at: datetime, limit: int) -> list[str]:
+        """The consents whose period is over at `at` and that nothing ended before, by id."""
+        query = (
+            select(_STATEMENT.c.id)
+            .outerjoin(_END, _END.c.statement == _STATEMENT.c.id)
+            .where(_STATEMENT.c.newest.is_(True), _STATEMENT.c.not_after <= format_time(at), _END.c.statement.is_(None))
+            .order_by(_STATEMENT.c.not_after)
+            .limit(limit)
+        )
+        return list(self._connection.execute(query).scalars())
 
     def spend(self, identifier: str, gid: str) -> None:
         """Spend one use of a grant."""

@@ -76,7 +76,7 @@ class Store:
     def reading(self) -> Iterator[Transaction]:
         """A consistent view of what is committed; nothing may be written through it."""
         with _translated(), self.engine.connect() as connection, connection.begin():
-            yield Transaction(connection)
+            yield Transaction(connection, writes=False)
 
     async def write(self, job: Callable[[Transaction], T]) -> T:
         """Run `job` in a transaction shared with whoever asks at the same moment; returns after the commit.

@@ -11,14 +11,15 @@ from sqlalchemy import Column, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-__all__ = ["GatewayRow"]
+__all__ = ["GatewayRow", "bytes_column"]
 
 
 class GatewayRow(SQLModel, registry=registry()):
     """The broker's own registry of tables, apart from any other shell in the same process."""
 
 
-def _bytes(*, nullable: bool = False) -> Column[bytes]:
+def bytes_column(*, nullable: bool = False) -> Column[bytes]:
+    """A column for exact bytes."""
     return Column(LargeBinary, nullable=nullable)
 
 
@@ -46,7 +47,7 @@ class JournalLeafRow(GatewayRow, table=True):
 
     __tablename__ = "journal_leaf"
     position: int = Field(primary_key=True)
-    leaf: bytes = Field(sa_column=_bytes())
+    leaf: bytes = Field(sa_column=bytes_column())
 
 
 class JournalOpeningRow(GatewayRow, table=True):
@@ -54,8 +55,8 @@ class JournalOpeningRow(GatewayRow, table=True):
 
     __tablename__ = "journal_opening"
     position: int = Field(primary_key=True)
-    entry: bytes = Field(sa_column=_bytes())
-    salt: bytes = Field(sa_column=_bytes())
+    entry: bytes = Field(sa_column=bytes_column())
+    salt: bytes = Field(sa_column=bytes_column())
 
 
 class JournalPartyRow(GatewayRow, table=True):
@@ -73,7 +74,7 @@ class JournalTileRow(GatewayRow, table=True):
     level: int = Field(primary_key=True)
     number: int = Field(primary_key=True)
     width: int
-    data: bytes = Field(sa_column=_bytes())
+    data: bytes = Field(sa_column=bytes_column())
 
 
 class JournalCheckpointRow(GatewayRow, table=True):
@@ -82,8 +83,8 @@ class JournalCheckpointRow(GatewayRow, table=True):
     __tablename__ = "journal_checkpoint"
     size: int = Field(primary_key=True)
     time: str = Field(primary_key=True)
-    note: bytes = Field(sa_column=_bytes())
-    peaks: bytes = Field(sa_column=_bytes())
+    note: bytes = Field(sa_column=bytes_column())
+    peaks: bytes = Field(sa_column=bytes_column())
 
 
 class OrganisationRow(GatewayRow, table=True):
@@ -109,7 +110,7 @@ class KeyStatementRow(GatewayRow, table=True):
     sha256: str
     position: int
     time: str
-    document: bytes = Field(sa_column=_bytes())
+    document: bytes = Field(sa_column=bytes_column())
 
 
 class PublishedKeyRow(GatewayRow, table=True):
@@ -119,7 +120,7 @@ class PublishedKeyRow(GatewayRow, table=True):
     kid: str = Field(primary_key=True)
     org: str = Field(index=True)
     use: str
-    public: bytes = Field(sa_column=_bytes())
+    public: bytes = Field(sa_column=bytes_column())
     not_before: str
     not_after: str
     position: int
@@ -135,7 +136,7 @@ class AgreementRow(GatewayRow, table=True):
     sha256: str
     state: str
     ended: str | None = None
-    payload: bytes = Field(sa_column=_bytes())
+    payload: bytes = Field(sa_column=bytes_column())
 
 
 class AgreementPartyRow(GatewayRow, table=True):
@@ -145,7 +146,7 @@ class AgreementPartyRow(GatewayRow, table=True):
     id: str = Field(primary_key=True)
     version: int = Field(primary_key=True)
     address: str = Field(primary_key=True, index=True)
-    signature: bytes | None = Field(default=None, sa_column=_bytes(nullable=True))
+    signature: bytes | None = Field(default=None, sa_column=bytes_column(nullable=True))
 
 
 class StatementRow(GatewayRow, table=True):
@@ -160,8 +161,9 @@ class StatementRow(GatewayRow, table=True):
     newest: bool
     issuer: str
     sha256: str
-    document: bytes = Field(sa_column=_bytes())
-    receipt: bytes = Field(sa_column=_bytes())
+    not_after: str = Field(index=True)
+    document: bytes = Field(sa_column=bytes_column())
+    receipt: bytes = Field(sa_column=bytes_column())
 
 
 class StatementUseRow(GatewayRow, table=True):
@@ -181,10 +183,15 @@ class ReferralRow(GatewayRow, table=True):
     requester: str
     owner: str
     agreement: str
-    statement: str = Field(index=True)
+    article: str
+    statement: str | None = Field(default=None, index=True)
+    justification: str | None = None
+    """Of a declared emergency: the message to the auditors that it rests on in place of a statement."""
     purpose: str
     part_of: str | None = Field(default=None, index=True)
     status: str
+    answer_by: str | None = Field(default=None, index=True)
+    """When silence becomes an answer; a copy of what the state says, absent while the clock does not run."""
     state: str
 
 
@@ -202,23 +209,36 @@ class EnvelopeRow(GatewayRow, table=True):
             postgresql_where=text("waiting"),
         ),
         Index("envelope_told", "recipient", "told", "position"),
+        Index("envelope_expiring", "exp", sqlite_where=text("waiting"), postgresql_where=text("waiting")),
+        Index("envelope_sealed", "seal_kid", sqlite_where=text("waiting"), postgresql_where=text("waiting")),
     )
     id: str = Field(primary_key=True)
+    kind: str
     payload_sha256: str
     ref: str
     sender: str
     recipient: str
     seq: int
+    statement: str | None = Field(default=None, index=True)
+    """Of a referral or message that rests on a consent: which one."""
+    stored: bool
+    """True once its recipient said that it holds it."""
+    replaced: bool
+    """True once another envelope took its place."""
     told: bool
     """True for events and notices, which are told in order; False for what is leased."""
     waiting: bool
     """True while a leased kind has not been acknowledged, refused at pick-up, or expired."""
     leased_until: str | None = None
+    held_until: str | None = None
+    """When it is judged again, while a suspension that may be lifted keeps it from being handed out."""
     position: int
     exp: str
-    wire: bytes | None = Field(default=None, sa_column=_bytes(nullable=True))
-    receipt: bytes = Field(sa_column=_bytes())
-    ack: bytes | None = Field(default=None, sa_column=_bytes(nullable=True))
+    seal_kid: str | None = None
+    """Of what is sealed: the key of its recipient that opens it, so that its revocation finds what waits for it."""
+    wire: bytes | None = Field(default=None, sa_column=bytes_column(nullable=True))
+    receipt: bytes = Field(sa_column=bytes_column())
+    ack: bytes | None = Field(default=None, sa_column=bytes_column(nullable=True))
 
 
 class ReplayRow(GatewayRow, table=True):
@@ -235,6 +255,6 @@ class ServiceRow(GatewayRow, table=True):
 
     __tablename__ = "service"
     id: str = Field(primary_key=True)
-    document: bytes = Field(sa_column=_bytes())
+    document: bytes = Field(sa_column=bytes_column())
     imported: str = Field(index=True)
     """When this directory was imported; the same for every service of one import."""

@@ -9,15 +9,20 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from gateway.store.agreements import AgreementTable
+from gateway.store.attachments import AttachmentTable
+from gateway.store.emergencies import EmergencyTable
 from gateway.store.envelopes import EnvelopeTable
+from gateway.store.incidents import IncidentTable
 from gateway.store.journal import JournalTable
 from gateway.store.keys import KeyTable
 from gateway.store.organisations import OrganisationTable
+from gateway.store.rates import RateTable
 from gateway.store.referrals import ReferralTable
 from gateway.store.replay import ReplayTable
 from gateway.store.services import ServiceTable
 from gateway.store.statements import StatementTable
 from gateway.store.tiles import TileTable
+from gateway.store.withdrawals import WithdrawalTable
 from keys.documents import Address
 
 __all__ = ["Transaction"]
@@ -26,9 +31,10 @@ __all__ = ["Transaction"]
 class Transaction:
     """The tables, by what they are about; `journal.lock` comes before any other read (PROTOCOL §6, *Order*)."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, writes: bool = True) -> None:
+        """See and change the tables through a connection; one that only reads locks nothing."""
         self.connection = connection
-        self.journal = JournalTable(connection)
+        self.journal = JournalTable(connection, locking=writes)
         self.tiles = TileTable(connection)
         self.organisations = OrganisationTable(connection)
         self.keys = KeyTable(connection)
@@ -36,7 +42,12 @@ class Transaction:
         self.statements = StatementTable(connection)
         self.referrals = ReferralTable(connection)
         self.envelopes = EnvelopeTable(connection)
+        self.attachments = AttachmentTable(connection)
+        self.emergencies = EmergencyTable(connection)
+        self.incidents = IncidentTable(connection)
+        self.withdrawals = WithdrawalTable(connection)
         self.replay = ReplayTable(connection)
+        self.rates = RateTable(connection)
         self.services = ServiceTable(connection)
         self.news: set[Address] = set()
         """Who is to be woken once this is committed."""

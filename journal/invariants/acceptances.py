@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from sys import intern
 from typing import Final, Literal
 
-from consent.headers import MAX_LIFE, EventHeader, Header, MessageHeader, ReferralHeader
+from consent.conditions import CLOCK_SKEW
+from consent.headers import MAX_LIFE, EventHeader, Header, Justification, MessageHeader, ReferralHeader
 from consent.vocabulary import PRIORITIES
 from journal.entries import Entry
 from keys.documents import Address, format_time, validate
@@ -21,6 +22,7 @@ from keys.documents import Address, format_time, validate
 __all__ = ["FIRST_STEP", "Acceptance", "Kind", "place_in_entry"]
 
 Kind = Literal["referral", "message", "event"]
+_MOMENT: Final = timedelta(milliseconds=1)
 FIRST_STEP: Final = "T02"
 """The step that admits a referral: its envelope is the step itself."""
 _HEADERS: Final[Mapping[Kind, type[Header]]] = {
@@ -35,6 +37,8 @@ _PLACES: Final = {
     "authority": "statement",
     "authority/version": "version",
     "authority/sha256": "statement_sha256",
+    "emergency": "reason",
+    "emergency/justification": "justification",
     "event": "transition",
     "event/reason": "reason",
     "slots": "sections",
@@ -50,12 +54,14 @@ class Acceptance:
     envelope: str | None
     ref: str | None
     part_of: str | None
+    replaces: str | None
     sender: Address | None
     recipient: Address | None
     payload_sha256: str | None
     agreement: str | None
     agreement_sha256: str | None
     article: str | None
+    at: datetime
     expires: datetime
     statement: str | None
     version: int | None
@@ -66,6 +72,7 @@ class Acceptance:
     territory: str | None
     transition: str | None
     reason: str | None
+    justification: Justification | None
 
     @classmethod
     def of(cls, entry: Entry) -> Acceptance:
@@ -78,12 +85,14 @@ class Acceptance:
             envelope=entry.envelope,
             ref=entry.ref,
             part_of=entry.part_of,
+            replaces=entry.replaces,
             sender=_shared(entry.from_),
             recipient=_shared(entry.to),
             payload_sha256=entry.payload_sha256,
             agreement=_shared(entry.agreement),
             agreement_sha256=_shared(entry.agreement_sha256),
             article=_shared(entry.article),
+            at=entry.time,
             expires=entry.expires or entry.time + MAX_LIFE,
             statement=entry.statement,
             version=entry.version,
@@ -94,7 +103,13 @@ class Acceptance:
             territory=_shared(entry.territory),
             transition=_shared(entry.transition),
             reason=_shared(entry.reason),
+            justification=entry.justification,
         )
+
+    @property
+    def is_emergency(self) -> bool:
+        """Whether it rests on a declared emergency, whose ground the journal tells as its reason."""
+        return self.kind != "event" and self.statement is None and self.reason is not None
 
     def header(self) -> Header:
         """The header this envelope must have had; raises `MalformedError`, whose places `place_in_entry` translates.
@@ -109,10 +124,11 @@ class Acceptance:
             "id": self.envelope,
             "ref": self.ref,
             "part_of": self.part_of,
+            "replaces": self.replaces,
             "seq": 0,
             "from": self.sender,
             "to": self.recipient,
-            "iat": format_time(self.expires - MAX_LIFE),
+            "iat": format_time(self._written()),
             "exp": format_time(self.expires),
             "author": "not-told",
             "agreement": self.agreement,
@@ -121,6 +137,12 @@ class Acceptance:
         }
         members |= self._step() if self.kind == "event" else self._sealed()
         return validate(_HEADERS[self.kind], _present(members))
+
+    def _written(self) -> datetime:
+        """When it may have been written: as early as it can, or for an emergency, whose life is short, as late."""
+        if self.is_emergency:
+            return min(self.at + CLOCK_SKEW, self.expires - _MOMENT)
+        return self.expires - MAX_LIFE
 
     def _step(self) -> dict[str, object]:
         return {"event": _present({"transition": self.transition, "reason": self.reason})}
@@ -131,8 +153,11 @@ class Acceptance:
             for number, section in enumerate(self.sections or (), start=1)
         ]
         authority = {"statement": self.statement, "version": self.version, "sha256": self.statement_sha256}
+        named = self.justification.model_dump() if self.justification else None
+        emergency = {"ground": self.reason, "directive": "not-told", "worker": "not-told", "justification": named}
         members: dict[str, object] = {
-            "authority": _present(authority),
+            "authority": None if self.is_emergency else _present(authority),
+            "emergency": _present(emergency) if self.is_emergency else None,
             "slots": None if self.sections is None else slots,
         }
         if self.kind == "referral":

@@ -1,6 +1,7 @@
 """I1, where agreements are made: what is in force was signed by every party, with the root that it pins.
 
-PROTOCOL §3. The journal tells when each party signed; the bundle shows the document to those who may read it.
+PROTOCOL §3. The journal tells when each party signed; the bundle shows the document to those who may read it. Where
+somebody only joined, the signatures of the version before stand, if nothing else has changed between the two.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from datetime import datetime
 from functools import lru_cache, partial
 from typing import Final
 
+from consent.accession import HANDED_ON, SignedVersion, unsigned
 from consent.agreement import (
     SIGNATURE_KIND,
     Agreement,
@@ -46,6 +48,11 @@ class _Version:
     ended_at: datetime | None = None
     signers: set[Address] = field(default_factory=set)
 
+    @property
+    def number(self) -> int:
+        """The number of this version."""
+        return int(self.ref.rpartition("@")[2])
+
 
 class AgreementsSigned:
     """Follows every agreement from its proposal to its end, and checks each signature where it was journalled."""
@@ -71,7 +78,7 @@ class AgreementsSigned:
         """As `Invariant.examine`; raises what `Bundle.agreement` raises.
 
         Slugs: missing-field, agreement-unknown, agreement-superseded, agreement-digest, agreement-unsigned,
-        agreement-ended, other-agreement, entry-and-document-differ, and those of `consent.agreement`.
+        agreement-ended, other-agreement, version-chain, entry-and-document-differ, and those of `consent.agreement`.
         """
         if entry.type.startswith("agreement."):
             yield from self._follow(entry)
@@ -136,6 +143,10 @@ class AgreementsSigned:
         if version.state == "ended":
             yield Fault("agreement-ended", "/agreement")
             return
+        newest = self._in_force.get(agreement_id_of(version.ref))
+        if newest is not None and newest.number > version.number:
+            yield Fault("agreement-superseded", "/agreement")
+            return
         faults = list(self._unfit(entry, version)) if version.state == "signing" else []
         yield from faults
         if not any(isinstance(fault, Fault) for fault in faults):
@@ -155,10 +166,35 @@ class AgreementsSigned:
             return
         if document.ref != version.ref:
             yield Fault("other-agreement", "/agreement")
-        elif {party.address for party in document.parties} != version.signers:
+        elif unsigned(self._lineage(version)):
             yield Fault("agreement-unsigned", "/agreement")
+        elif self._skips(version, document):
+            yield Fault("version-chain", "/agreement_sha256")
         for signed in file.signatures:
             yield from refusals("/agreement_sha256", partial(self._signer, entry, document, version.sha256, signed))
+
+    def _lineage(self, version: _Version) -> list[SignedVersion]:
+        """The versions from which a signature may be carried over, oldest first, as far as the bundle shows them.
+
+        What the bundle does not show hands nothing on: nobody could check that only parties were added to it.
+        """
+        found: list[SignedVersion] = []
+        current: _Version | None = version
+        while current is not None and (not found or current.state in HANDED_ON):
+            document = self._shown(current.sha256)
+            if document is None:
+                break
+            found.append(SignedVersion(document, current.sha256, frozenset(current.signers)))
+            current = self._before(current)
+        return found[::-1]
+
+    def _before(self, version: _Version) -> _Version | None:
+        return self._versions.get(f"{agreement_id_of(version.ref)}@{version.number - 1}")
+
+    def _skips(self, version: _Version, document: Agreement) -> bool:
+        """Whether a version continues another one than that of the number before it."""
+        before = self._before(version)
+        return document.prev is not None and before is not None and before.sha256 != document.prev
 
     def _read(self, sha256: str) -> Agreement:
         """The text of an agreement that the bundle shows; raises `MalformedError`."""

@@ -73,7 +73,7 @@ class ConsentsStanding:
         """
         if entry.type in {"consent.registered", "consent.withdrawn"}:
             yield from self._register(entry)
-        elif entry.type in {"envelope.accepted", "envelope.released"}:
+        elif entry.type in {"envelope.accepted", "envelope.released"} and entry.statement is not None:
             standing = self._standings.get(entry.statement or "")
             if standing is None:
                 yield self._gaps.absent("consent-unknown", "/statement")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from consent.passage import KnownEnvelope
 from journal.entries import Entry
 from journal.invariants.acceptances import Acceptance
 from journal.invariants.findings import Finding, Gaps
@@ -24,6 +25,8 @@ class EnvelopesOnce:
         self._accepted: dict[str, Acceptance] = {}
         self._events: set[str] = set()
         self._released: set[str] = set()
+        self._stored: set[str] = set()
+        self._replaced: set[str] = set()
 
     @property
     def count(self) -> int:
@@ -35,14 +38,34 @@ class EnvelopesOnce:
 
         Slugs: missing-field, accepted-twice, never-accepted, never-released, differs-from-acceptance, wrong-actor.
         """
-        if entry.type == "envelope.accepted" or (entry.type == "task.transition" and not said_by_broker(entry)):
-            yield from self._accept(entry)
+        if entry.type in {"envelope.accepted", "task.transition"}:
+            if not said_by_broker(entry):
+                yield from self._accept(entry)
+            elif entry.actor != entry.from_:
+                # The broker tells of itself only: what it sends for others was never theirs.
+                yield Fault("wrong-actor", "/actor")
         elif entry.type in {"envelope.released", "envelope.acknowledged"}:
             yield from self._hand_out(entry)
 
     def accepted(self, envelope: str) -> Acceptance | None:
         """What is known of a referral or message that was accepted."""
         return self._accepted.get(envelope)
+
+    def known(self, envelope: str | None) -> KnownEnvelope | None:
+        """A referral or message as a later one may refer to it."""
+        found = self._accepted.get(envelope or "")
+        if found is None or envelope is None:
+            return None
+        return KnownEnvelope(
+            id=envelope,
+            kind=found.kind,
+            ref=found.ref or "",
+            sender=found.sender or "",
+            recipient=found.recipient or "",
+            payload_sha256=found.payload_sha256 or "",
+            stored=envelope in self._stored,
+            replaced=envelope in self._replaced,
+        )
 
     def _accept(self, entry: Entry) -> Iterator[Finding]:
         if entry.actor != entry.from_:
@@ -60,6 +83,8 @@ class EnvelopesOnce:
             self._events.add(entry.envelope)
         else:
             self._accepted[entry.envelope] = Acceptance.of(entry)
+            if entry.replaces is not None:
+                self._replaced.add(entry.replaces)
 
     def _hand_out(self, entry: Entry) -> Iterator[Finding]:
         envelope = entry.envelope or ""
@@ -78,6 +103,8 @@ class EnvelopesOnce:
             self._released.add(envelope)
         elif envelope not in self._released:
             yield Fault("never-released", "/envelope")
+        elif entry.state == "stored":
+            self._stored.add(envelope)
 
 
 def _compared(acceptance: Acceptance, entry: Entry) -> Iterator[tuple[str, str | None, str | None]]:

@@ -46,7 +46,7 @@ class KeysTrusted:
         """
         if entry.type in {"key.published", "key.revoked"}:
             yield from refusals("/document", partial(self._extend, entry))
-        elif entry.type == "envelope.accepted" or (entry.type == "task.transition" and not said_by_broker(entry)):
+        elif entry.type in {"envelope.accepted", "task.transition"} and not said_by_broker(entry):
             yield from refusals("/signer_kid", partial(self._trust, entry, entry.signer_kid, "signing", entry.from_))
             if entry.type == "envelope.accepted":
                 yield from refusals("/seal_kid", partial(self._trust, entry, entry.seal_kid, "sealing", entry.to))

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
-from consent.decision import RULES
+from consent.decision import rules_for
+from consent.headers import Header, MessageHeader, ReferralHeader
 from consent.passage import Case, Gate, OpenReferral, Passage
 from journal.entries import Entry
 from journal.invariants.acceptances import Acceptance, place_in_entry
@@ -42,9 +43,10 @@ _STATEMENT: Final[frozenset[Evidence]] = frozenset({"statement"})
 _CITABLE: Final[frozenset[Evidence]] = frozenset({"agreement", "consent"})
 
 UNDER_AGREEMENT: Final[Mapping[str, frozenset[Evidence]]] = {
-    **dict.fromkeys(("R02", "R04", "R25", "R30", "R31"), _NONE),
+    **dict.fromkeys(("R02", "R04", "R25", "R30", "R31", "R38", "R40"), _NONE),
     **dict.fromkeys(("R05", "R06", "R07", "R08", "R09", "R10", "R11", "R13"), _AGREEMENT),
-    "R12": _CITABLE,
+    **dict.fromkeys(("R33", "R34", "R35", "R36", "R39"), _AGREEMENT),
+    **dict.fromkeys(("R12", "R41"), _CITABLE),
 }
 """The rules of I1, each with what it cannot be asked without."""
 UNDER_CONSENT: Final[Mapping[str, frozenset[Evidence]]] = {
@@ -55,8 +57,8 @@ UNDER_CONSENT: Final[Mapping[str, frozenset[Evidence]]] = {
 """The rules of I2, likewise."""
 WHERE_IT_STANDS: Final[Mapping[str, frozenset[Evidence]]] = dict.fromkeys(("R23", "R29"), _NONE)
 """The rules about where a referral stands, which are part of I9."""
-NOT_REPLAYED: Final = frozenset({"R01", "R22", "R24", "R27", "R28", "R32"})
-"""Scopes and answer times are not journalled; uses are another promise (I7); steps are replayed by themselves (I9)."""
+NOT_REPLAYED: Final = frozenset({"R01", "R22", "R24", "R27", "R28", "R32", "R37"})
+"""Scopes, answer times and workers are not journalled; uses are another promise (I7), steps are replayed by I9."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +67,14 @@ class Replayed:
 
     case: Case
     withheld: frozenset[Evidence]
+    unseen: Mapping[str, Unjudged]
+    """By rule: what to say instead of a refusal, because what it looks for may stand in an entry that is not shown."""
 
     @property
     def lacking(self) -> frozenset[Evidence]:
         """What it is decided without; why it is not there is told elsewhere."""
         case = self.case
-        found = {"agreement": case.agreement, "statement": case.statement, "consent": case.consent}
+        found = {"agreement": case.agreement, "statement": case.statement, "consent": case.authority}
         return frozenset(name for name in _EVIDENCE if found[name] is None)
 
 
@@ -119,10 +123,17 @@ class Cases:
         except MalformedError as error:
             return Fault(error.code, place_in_entry(error.pointer))
         referral = self._referrals.known(header.ref)
-        begins = acceptance.kind == "referral" and gate == "deposit"
-        if referral is None and not begins and self._gaps.unread:
+        if referral is None and self._gaps.unread and not _begins(header, gate):
             return Unjudged("referral-unknown")
-        passage = Passage(gate, header, referral, self._suspended, self._parent(header.part_of))
+        passage = Passage(
+            gate,
+            header,
+            referral,
+            self._suspended,
+            self._parent(header.part_of),
+            self._envelopes.known(acceptance.justification.envelope if acceptance.justification else None),
+            self._envelopes.known(header.replaces),
+        )
         statement = acceptance.statement or ""
         case = Case(
             passage,
@@ -131,17 +142,26 @@ class Cases:
             self._consents.standing(statement),
             entry.time,
         )
-        return Replayed(case, self._withheld(case, statement))
+        return Replayed(case, self._withheld(case, statement), self._unseen(passage))
 
     def _passing(self, entry: Entry) -> tuple[Acceptance | None, Gate]:
         """The envelope that passes, and at which gate."""
         if entry.type == "envelope.released":
             return self._envelopes.accepted(entry.envelope or ""), "pickup"
-        decided = entry.type == "envelope.accepted" or (entry.type == "task.transition" and not said_by_broker(entry))
+        decided = entry.type in {"envelope.accepted", "task.transition"} and not said_by_broker(entry)
         return (Acceptance.of(entry) if decided else None), "deposit"
 
     def _parent(self, part_of: str | None) -> OpenReferral | None:
         return self._referrals.known(part_of) if part_of else None
+
+    def _unseen(self, passage: Passage) -> dict[str, Unjudged]:
+        """A referral that is continued and the justification of an emergency are other people's entries too."""
+        unseen: dict[str, Unjudged] = {}
+        if self._gaps.unread and passage.part_of is None:
+            unseen["R31"] = Unjudged("referral-unknown")
+        if self._gaps.unread and passage.justification is None:
+            unseen["R36"] = Unjudged("justification-missing")
+        return unseen
 
     def _withheld(self, case: Case, statement: str) -> frozenset[Evidence]:
         """What the journal knows and the bundle does not hold."""
@@ -151,6 +171,13 @@ class Cases:
         if case.statement is None and self._consents.known(statement):
             withheld |= _STATEMENT
         return withheld
+
+
+def _begins(header: Header, gate: Gate) -> bool:
+    """Whether nothing has to be known under its `ref`: a new referral, or the justification that comes before it."""
+    if isinstance(header, MessageHeader):
+        return header.justifies
+    return isinstance(header, ReferralHeader) and gate == "deposit" and header.replaces is None
 
 
 class EvidenceShown:
@@ -191,9 +218,11 @@ class RulesReplayed:
         if not isinstance(found, Replayed):
             return
         lacking = found.lacking
-        for rule in RULES[found.case.header.typ]:
+        for rule in rules_for(found.case.header, found.case.passage.gate):
             if rule.number in self._rules and not self._rules[rule.number] & lacking:
                 fault = rule.check(found.case)
-                if fault is not None:
+                if fault is not None and rule.number in found.unseen:
+                    yield found.unseen[rule.number]
+                elif fault is not None:
                     yield Fault(fault[0], place_in_entry(fault[1]))
                     return

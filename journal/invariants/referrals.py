@@ -11,9 +11,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from consent.emergency_review import NOT_JUSTIFIED
 from consent.identifiers import gateway_address, territory_of
 from consent.lifecycle import IllegalStep, Step, apply, deposit
-from consent.passage import OpenReferral
+from consent.passage import DeclaredEmergency, OpenReferral
 from consent.transitions import TRANSITIONS, Actor
 from consent.vocabulary import ASKED_FOR, BECAME, CHANNELS, HELPED, OUTCOMES
 from journal.entries import Entry
@@ -54,7 +55,9 @@ class ReferralsStepByStep:
         Slugs: missing-field, wrong-actor, referral-exists, referral-unknown, and those of `consent.lifecycle`.
         """
         accepted = entry.type == "envelope.accepted"
-        if accepted and entry.transition == FIRST_STEP:
+        if entry.type == "emergency.reviewed":
+            self._review(entry)
+        elif accepted and entry.transition == FIRST_STEP:
             yield from self._begin(entry)
         elif entry.type == "task.transition" or (accepted and entry.transition is not None):
             yield from self._continue(entry)
@@ -64,19 +67,36 @@ class ReferralsStepByStep:
         return self._open.get(ref)
 
     def _begin(self, entry: Entry) -> Iterator[Finding]:
-        told = (entry.ref, entry.from_, entry.to, entry.agreement, entry.statement, entry.purpose)
-        ref, requester, owner, agreement, statement, purpose = (text or "" for text in told)
+        told = (entry.ref, entry.from_, entry.to, entry.agreement, entry.purpose)
+        ref, requester, owner, agreement, purpose = (text or "" for text in told)
         if not ref:
             yield Fault("missing-field", "/ref")
             return
-        if ref in self._open:
-            yield Fault("referral-exists", "/ref")
-            return
         state = deposit(entry.time, entry.time + _MOMENT)
-        self._open[ref] = OpenReferral(ref, requester, owner, agreement, statement, purpose, state)
+        if ref in self._open:
+            # One that takes the place of an undelivered one goes on; whether it may is asked by rule R40.
+            if entry.replaces is None:
+                yield Fault("referral-exists", "/ref")
+            else:
+                before = self._open[ref]
+                self._open[ref] = replace(before, state=state, emergency=_declared(entry, before.emergency))
+            return
+        justification = entry.justification.envelope if entry.justification else None
+        self._open[ref] = OpenReferral(
+            *(ref, requester, owner, agreement, entry.statement, purpose, state),
+            justification=justification,
+            emergency=_declared(entry, None),
+        )
         parent = self._open.get(entry.part_of or "")
         if parent is not None:
             self._open[parent.ref] = replace(parent, re_referred=True)
+
+    def _review(self, entry: Entry) -> None:
+        """Remember of an emergency that it was found unjustified: no more goes under it."""
+        referral = self._open.get(entry.ref or "")
+        if referral is not None and referral.emergency is not None and entry.state == NOT_JUSTIFIED:
+            emergency = replace(referral.emergency, not_justified=True)
+            self._open[referral.ref] = replace(referral, emergency=emergency)
 
     def _continue(self, entry: Entry) -> Iterator[Finding]:
         referral = self._open.get(entry.ref or "")
@@ -95,6 +115,14 @@ class ReferralsStepByStep:
             yield Unjudged(state.because)
         else:
             yield Fault(state.because, "/reason" if state.field == "reason" else "/transition")
+
+
+def _declared(entry: Entry, before: DeclaredEmergency | None) -> DeclaredEmergency | None:
+    """The emergency that an accepted referral declares; which worker does is told of the declaration alone."""
+    if entry.justification is None or entry.reason is None:
+        return None
+    found = before is not None and before.not_justified
+    return DeclaredEmergency(entry.reason, entry.justification.sha256, entry.time, not_justified=found)
 
 
 def _role(referral: OpenReferral, entry: Entry) -> Actor | None:

@@ -17,14 +17,26 @@ from adapters.problems import GatewayProblemError, GatewayUnreachableError
 from adapters.receipts import VerifiedReceipt, verify_envelope_receipt, verify_statement_receipt
 from consent.agreement import Agreement, AgreementState, RegisteredAgreement
 from consent.decision import decide
-from consent.envelope import EventHeader, Header, MessageHeader, ReferralHeader, UnverifiedEnvelope, compose, protect
+from consent.envelope import (
+    EventHeader,
+    Header,
+    MessageHeader,
+    NoticeHeader,
+    ReferralHeader,
+    UnverifiedEnvelope,
+    compose,
+    protect,
+)
 from consent.lifecycle import deposit
 from consent.passage import OpenReferral, Passage, Refused
-from consent.statement import RegisteredStatement, read_statement
+from consent.statement import RegisteredStatement, read_statement, succession_fault
 from keys.documents import b64url, encode, sha256_hex
 from keys.errors import Fault
 from keys.signing import SignedDocument
+from keys.statements import KeyRevocation
+from keys.statements import read_statement as read_key_statement
 from tests.adapters.answers_double import HeldClock
+from tests.adapters.case_double import CaseCallsDouble
 from tests.adapters.gateway_double import GatewayDouble
 from tests.invented import AT, PARTIES, SCOPES, agreement, agreement_signature
 
@@ -48,6 +60,9 @@ class BrokerDouble:
     deposits: list[bytes] = field(default_factory=list)
     chains: dict[str, int] = field(default_factory=dict)
     services: list[dict[str, Any]] = field(default_factory=list)
+    papers: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    words: list[SignedDocument] = field(default_factory=list)
+    codes: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Hold the clock at a working hour in Laval, and have every party sign the agreement."""
@@ -99,7 +114,8 @@ class BrokerDouble:
                 raise GatewayProblemError("envelope-id-taken", status=409)
             return self.receipts[header.id]
         registered = RegisteredAgreement(self.agreement, sha256_hex(encode(self.agreement)), self.state)
-        cited = header.authority.statement if isinstance(header, ReferralHeader | MessageHeader) else ""
+        rests_on = header.authority if isinstance(header, ReferralHeader | MessageHeader) else None
+        cited = rests_on.statement if rests_on else ""
         decision = decide(
             Passage(
                 "deposit", header, self.referrals.get(header.ref), part_of=self.referrals.get(header.part_of or "")
@@ -121,6 +137,9 @@ class BrokerDouble:
     def _keep(self, header: Header, wire: bytes, receipt: SignedDocument) -> None:
         self.wires[header.id], self.receipts[header.id] = wire, receipt
         if isinstance(header, ReferralHeader):
+            parent = self.referrals.get(header.part_of or "")
+            if parent is not None:
+                self.referrals[parent.ref] = replace(parent, re_referred=True)
             due = header.respond_by or self.agreement.articles[0].answer_due(
                 header.priority, self.clock(), self.agreement.time_zone
             )
@@ -129,21 +148,21 @@ class BrokerDouble:
                 header.from_,
                 header.to,
                 header.agreement,
-                header.authority.statement,
+                header.authority.statement if header.authority else None,
                 header.purpose,
                 deposit(self.clock(), due),
             )
-        queue = self.told if isinstance(header, EventHeader) else self.waiting
+        queue = self.told if isinstance(header, EventHeader | NoticeHeader) else self.waiting
         queue.setdefault(header.to, []).append(header.id)
 
-    def tell(self, header: EventHeader, signer_of: Callable[[], Any]) -> None:
+    def tell(self, header: EventHeader | NoticeHeader, signer_of: Callable[[], Any]) -> None:
         """Put an event in a partner's stream without asking whether it may be: what a broken broker would do."""
         wire = compose(protect(header), signer_of())
         self._keep(header, wire, self.gateway.envelope_receipt(wire))
 
 
 @dataclass
-class CallsDouble:
+class CallsDouble(CaseCallsDouble):
     """One partner's client; `before` and `after` hold, by call, an error to raise once around the real thing."""
 
     address: str
@@ -210,25 +229,31 @@ class CallsDouble:
         ]
         return EventPage(tuple(found), max(after, len(names)))
 
-    def register_statement(self, signed: SignedDocument) -> VerifiedReceipt:
-        """Register a statement."""
-        return self._do("register_statement", lambda: self._registered(signed))
+    def register_statement(self, signed: SignedDocument, code: str | None = None) -> VerifiedReceipt:
+        """Register a version of a statement, and keep the code that came with it."""
+        return self._do("register_statement", lambda: self._registered(signed, code))
 
-    def _registered(self, signed: SignedDocument) -> VerifiedReceipt:
+    def _registered(self, signed: SignedDocument, code: str | None) -> VerifiedReceipt:
         statement = read_statement(signed)
-        if statement.id not in self.broker.receipts:
-            named = {"statement": statement.id, "version": 1, "payload_sha256": signed.sha256}
-            self.broker.receipts[statement.id] = self.broker.gateway.receipt(named)
-        self.broker.statements[statement.id] = RegisteredStatement(statement, signed.sha256)
-        receipt = self.broker.receipts[statement.id]
-        return verify_statement_receipt(receipt, statement, signed.sha256, self.broker.pins)
+        item = f"{statement.id}@{statement.version}"
+        if item not in self.broker.receipts:
+            fault = succession_fault(self.broker.statements.get(statement.id), statement)
+            if fault is not None:
+                raise GatewayProblemError(fault[0], status=403)
+            named = {"statement": statement.id, "version": statement.version, "payload_sha256": signed.sha256}
+            self.broker.receipts[item] = self.broker.gateway.receipt(named)
+            self.broker.statements[statement.id] = RegisteredStatement(statement, signed.sha256)
+        if code is not None:
+            self.broker.codes[code] = statement.id
+        return verify_statement_receipt(self.broker.receipts[item], statement, signed.sha256, self.broker.pins)
 
     def publish_key(self, signed: SignedDocument) -> int:
         """Publish a key statement."""
         return self._do("publish_key", lambda: self._published(signed))
 
     def _published(self, signed: SignedDocument) -> int:
-        self.broker.gateway.publish(signed)
+        kind = "key.revoked" if isinstance(read_key_statement(signed), KeyRevocation) else "key.published"
+        self.broker.gateway.publish(signed, kind=kind)
         return len(self.broker.gateway.leaves) - 1
 
     def agreements(self) -> tuple[AgreementListing, ...]:

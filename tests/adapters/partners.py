@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -54,11 +55,21 @@ def _identity(address: str) -> Identity:
     return Identity.open(address, enrolled_folder(address) / "keystore.json", PASSPHRASE)
 
 
+def _at_home(address: str, path: Path) -> Identity:
+    """The keys of an organisation in a keystore file of its own, without stretching its passphrase once more.
+
+    A test may let weeks pass, in which keys are made and destroyed: no other test is to notice.
+    """
+    shared, state = _identity(address), path.stat()
+    keystore = replace(shared.keystore, path=path, keys=dict(shared.keystore.keys))
+    return replace(shared, keystore=keystore, _seen=(state.st_ino, state.st_mtime_ns))
+
+
 def settings_members(address: str, folder: Path) -> Json:
     """The settings of a partner, as its file holds them."""
     return {
         "address": address,
-        "legal_name": PARTIES[address][0],
+        "legal_name": PARTIES.get(address, ("Organisme Inventé", ""))[0],
         "jurisdiction": "CA-QC",
         "gateway": "https://passerelle.example",
         "data": folder,
@@ -76,14 +87,15 @@ class Partner:
         self.folder = folder / address
         shutil.copytree(source, self.folder)
         self.client: CallsDouble = broker.calls(address)
+        self._identity = _at_home(address, self.folder / "keystore.json")
         self.adapter: Adapter = self.restart()
 
     def restart(self, identity: Identity | None = None) -> Adapter:
-        """Open the database anew, as after a crash, with the usual keys unless others are given."""
+        """Open the database anew, as after a crash, with this partner's keys unless others are given."""
         store = Store.open(self.folder / "adapter.sqlite")
         clock: Clock = self.broker.clock
         book = KeyBook(StoredKeyBook(store), self.broker.pins, clock)
-        keys = identity or _identity(self.address)
+        keys = identity or self._identity
         office = Office(self.address, "int-7", keys, store, book, self.broker.pins, clock)
         self.adapter = Adapter(Settings(**settings_members(self.address, self.folder)), office, self.client)
         return self.adapter

@@ -25,7 +25,7 @@ def json_file(folder: Path, members: Mapping[str, object]) -> str:
 
 def recorded(command: Command, line: Partner) -> str:
     """The id of a consent recorded by the command."""
-    code, out, _ = command(line, "consent", json_file(line.folder, consent_members()), "--json")
+    code, out, _ = command(line, "consent", "record", json_file(line.folder, consent_members()), "--json")
     assert code == DONE
     return str(json.loads(out)["consent"])
 
@@ -95,7 +95,7 @@ def test_a_referral_kept_for_later_says_so_and_exits_well(laval: Town, command: 
     assert code == DONE
     assert "will leave by itself" in out
     line.client.cut_off("register_statement")
-    code, out, _ = command(line, "consent", json_file(line.folder, consent_members()))
+    code, out, _ = command(line, "consent", "record", json_file(line.folder, consent_members()))
     assert (code, "will leave as soon as" in out) == (DONE, True)
 
 
@@ -148,7 +148,7 @@ def test_a_refusal_of_the_gateway_is_told_in_its_own_words(laval: Town, command:
         ("agreement", "show", "agr_x@1"),
         ("agreement", "sign", "agr_x@1", "--fingerprint", "ABCD"),
         ("send", "nowhere.json"),
-        ("consent", "."),
+        ("consent", "record", "."),
     ],
 )
 def test_what_cannot_be_done_exits_with_one(laval: Town, command: Command, arguments: tuple[str, ...]) -> None:
@@ -180,7 +180,7 @@ def test_an_unknown_code_is_refused_at_its_place(laval: Town, command: Command) 
     assert broker.told == {}
 
 
-@pytest.mark.parametrize("day", ["demain", "2026-02-30", "2026-3-9", ""])
+@pytest.mark.parametrize("day", ["demain", "2026-02-30", "2026-3-9", "9999-12-31", ""])
 def test_a_review_date_must_be_a_day(laval: Town, command: Command, day: str) -> None:
     """Nothing is guessed from anything else."""
     _, line, shelter = laval

@@ -123,7 +123,7 @@ def test_folding_is_the_state_machine_and_nothing_else(events: list[dict[str, st
     steps = [step(place, (SHELTER, LINE), event) for place, event in enumerate(events, start=1)]
     state, illegal = deposit(AT, DUE), []
     for item in steps:
-        event = item.header.event
+        event = item.event
         taken = apply(
             state, Step(event.transition, "owner", item.receipt.at, reason=event.reason, outcome=event.outcome)
         )
@@ -164,10 +164,13 @@ def test_steps_that_wait_count_as_taken(laval: Town) -> None:
     assert shelter.adapter.show(ref).state.status == "requested"
 
 
-def test_a_referral_may_be_withdrawn_before_it_left(laval: Town) -> None:
-    """The withdrawal follows its referral out of the door, in order."""
+def test_a_referral_may_be_withdrawn_before_its_answer_came(laval: Town) -> None:
+    """It may have left: the withdrawal follows it out of the door, in order."""
     broker, line, shelter = laval
     queued = sent(line)
+    line.client.cut_off("deposit")
+    line.adapter.outbox.flush()
+    broker.clock.forward(seconds=5)
     assert isinstance(line.adapter.cancel(queued.ref, "other"), Queued)
     line.adapter.sync()
     assert broker.referrals[queued.ref].state.status == "cancelled"
@@ -215,6 +218,7 @@ def test_news_about_a_referral_not_leased_yet_waits_for_it(laval: Town) -> None:
     """A withdrawal read before its referral takes effect as soon as the referral is here."""
     _, line, shelter = laval
     queued = sent(line)
+    line.adapter.outbox.flush()
     line.adapter.cancel(queued.ref, "solved-otherwise")
     line.adapter.sync()
     shelter.adapter.read_journal()
@@ -238,4 +242,4 @@ def test_a_crash_while_reading_news_neither_misses_nor_doubles(laval: Town, cut:
     line.restart()
     line.adapter.stream.work()
     line.adapter.stream.work()
-    assert [item.header.event.transition for item in line.adapter.show(ref).steps] == ["T08"]
+    assert [item.event.transition for item in line.adapter.show(ref).steps] == ["T08"]

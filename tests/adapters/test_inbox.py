@@ -7,10 +7,14 @@ from dataclasses import replace
 import pytest
 
 from adapters.bodies import Delivery
+from adapters.headings import message_header
 from adapters.inbox import Acknowledgement, Arrival
+from adapters.outgoing import Queued
 from adapters.problems import GatewayUnreachableError
 from adapters.receipts import verify_envelope_receipt
-from adapters.sections import OutcomeSection
+from adapters.recipients import agreement_of, recipient_key
+from adapters.sealed import seal
+from adapters.sections import OutcomeSection, WorkerSection
 from adapters.store.records import Referral
 from consent.envelope import ReferralHeader, UnverifiedEnvelope
 from keys.documents import b64url, parse
@@ -219,3 +223,59 @@ def test_the_names_of_people_stay_inside_the_seal(laval: Town) -> None:
     everything = b"".join([*broker.wires.values(), *(ack.encode() for ack in broker.acks), *broker.gateway.leaves])
     for canary in (b"Canari", b"Personne-Fictive", b"555-0123", b64url(b"Canari").encode()[:7]):
         assert canary not in everything
+
+
+def message_in_place_of(line: Partner, ref: str, replaced: str) -> bytes:
+    """A message of the 211 line, in good order but for what it says that it replaces."""
+    office = line.adapter.office
+    with office.store.transaction() as tx:
+        referral, seq = tx.dossiers.find(ref), tx.dossiers.next_seq(ref)
+        agreement = agreement_of(office, tx, referral) if referral else None
+    assert referral is not None
+    assert agreement is not None
+    cited = referral.header.authority
+    header = message_header((office, office.now(), None), referral, agreement, seq, ("worker",), cited)
+    said = {"worker": WorkerSection(name="Intervenante Inventée")}
+    to = recipient_key(office, agreement, referral.peer)
+    return seal(header.model_copy(update={"replaces": replaced}), said, office.signer(), to)
+
+
+def test_a_message_takes_the_place_of_a_message_of_its_sender_only(laval: Town) -> None:
+    """Not of what we wrote, of another person's referral, or of the referral itself; of its own, sealed bytes too."""
+    broker, line, shelter = laval
+    other, ref = arrived(line, shelter), arrived(line, shelter)
+    ours = shelter.adapter.answer(ref.ref, OutcomeSection(note="Une place, ce soir."))
+    assert isinstance(ours, Queued)
+    for replaced in (ours.envelope, other.envelope, ref.envelope):
+        wire = message_in_place_of(line, ref.ref, replaced)
+        assert received(shelter, delivered(broker, wire)).code == "schema"
+    assert len(shelter.adapter.show(other.ref).contents) == 1
+    assert [content.envelope for content in shelter.adapter.show(ref.ref).contents] == [ref.envelope, ours.envelope]
+    first = message_in_place_of(line, ref.ref, "env_" + "z" * 26)
+    named = UnverifiedEnvelope.parse(first).header.id
+    assert received(shelter, delivered(broker, first)).result == "stored"
+    again = delivered(broker, message_in_place_of(line, ref.ref, named))
+    assert received(shelter, again).result == "stored"
+    said = [content.envelope for content in shelter.adapter.show(ref.ref).contents]
+    assert (named in said, again.receipt.subject in said) == (False, True)
+    with shelter.store.transaction() as tx:
+        before = tx.traffic.received(named)
+    assert before is not None
+    assert before.wire == b""
+
+
+def test_the_sealed_bytes_of_what_was_refused_are_not_kept(laval: Town) -> None:
+    """A key of ours may open them, and no act would ever erase them: digest, receipt and answer are enough."""
+    broker, line, shelter = laval
+    wire = message_in_place_of(line, arrived(line, shelter).ref, arrived(line, shelter).envelope)
+    delivery = delivered(broker, wire)
+    assert received(shelter, delivery).result == "refused"
+    with shelter.store.transaction() as tx:
+        kept = tx.traffic.received(delivery.receipt.subject)
+    assert kept is not None
+    assert (kept.wire, kept.receipt, kept.payload_sha256) == (
+        b"",
+        delivery.receipt.wire,
+        delivery.receipt.payload_sha256,
+    )
+    assert shelter.adapter.inbox.receive(delivery).result == "again"

@@ -6,10 +6,12 @@ from datetime import timedelta
 
 import pytest
 
+from adapters.erasure import ERASED, erase
 from adapters.events import fold
 from adapters.outbox import Outbox
 from adapters.outgoing import Queued
-from adapters.problems import GatewayUnreachableError
+from adapters.problems import GatewayProblemError, GatewayUnreachableError
+from adapters.receipts import VerifiedReceipt
 from adapters.store.records import Shipment
 from consent.envelope import ReferralHeader, UnverifiedEnvelope
 from keys.errors import ForgedError
@@ -153,7 +155,7 @@ def test_steps_of_one_referral_leave_in_the_order_in_which_they_were_taken(laval
     broker.clock.forward(minutes=1)
     assert shelter.adapter.outbox.flush().stopped is None
     line.adapter.sync()
-    assert [step.header.event.transition for step in line.adapter.show(ref).steps] == ["T03", "T08", "T14"]
+    assert [step.event.transition for step in line.adapter.show(ref).steps] == ["T03", "T08", "T14"]
     assert [step.header.seq for step in line.adapter.show(ref).steps] == [0, 1, 2]
 
 
@@ -204,3 +206,56 @@ def test_an_acknowledgement_is_repeated_until_it_is_heard(laval: Town, error: Ex
     shelter.adapter.outbox.flush()
     assert len(broker.acks) == 1
     assert broker.waiting[SHELTER] == []
+
+
+def test_two_programs_that_send_at_once_do_each_thing_once(laval: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other made the envelope anew while this one heard that it is refused: nothing is left to do, or refused."""
+    broker, line, shelter = laval
+    queued = sent(line)
+    broker.clock.forward(days=8)
+    line.adapter.read_journal()
+    other, real = Outbox(line.adapter.office, line.client), line.client.deposit
+    refused: list[bytes] = []
+
+    def deposit(wire: bytes) -> VerifiedReceipt:
+        if not refused:
+            refused.append(wire)
+            line.client.refuse("deposit", "key-not-in-period")
+            assert other.flush().refused == []
+            raise GatewayProblemError("key-not-in-period", status=403)
+        return real(wire)
+
+    monkeypatch.setattr(line.client, "deposit", deposit)
+    assert line.adapter.outbox.flush().refused == []
+    assert len(broker.waiting[SHELTER]) == 1
+    assert [arrival.result for arrival in shelter.adapter.sync().arrivals] == ["stored"]
+    assert shelter.adapter.show(queued.ref).contents
+    assert line.adapter.show(queued.ref).referral.problem is None
+
+
+@pytest.mark.parametrize("code", ["recipient-suspended", None])
+def test_what_is_erased_while_it_leaves_stays_erased(
+    laval: Town, monkeypatch: pytest.MonkeyPatch, code: str | None
+) -> None:
+    """A refusal that comes later changes nothing and troubles nobody; a receipt is kept, and nothing comes back."""
+    _, line, _ = laval
+    queued, real = sent(line), line.client.deposit
+
+    def deposit(wire: bytes) -> VerifiedReceipt:
+        office = line.adapter.office
+        with office.store.transaction() as tx:
+            erase(tx, queued.ref, office.now())
+        if code is not None:
+            raise GatewayProblemError(code, status=403)
+        return real(wire)
+
+    monkeypatch.setattr(line.client, "deposit", deposit)
+    flushed = line.adapter.outbox.flush()
+    assert flushed.refused == []
+    with line.store.transaction() as tx:
+        kept = tx.traffic.shipment(queued.envelope)
+    assert kept is not None
+    assert (kept.state, kept.body, kept.receipt is None) == ("dropped" if code else "done", b"", code is not None)
+    assert kept.problem == (ERASED if code else None)
+    referral = line.adapter.show(queued.ref).referral
+    assert (referral.problem, referral.erased_at is not None) == (None, True)

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from adapters.outgoing import Queued, send_message
+from adapters.outgoing import Queued, Supplement, send_message
 from adapters.sections import IdentitySection, OutcomeSection
 from consent.envelope import ReferralHeader, UnverifiedEnvelope
 from consent.passage import Refused
@@ -150,8 +150,10 @@ def test_the_owner_answers_only_with_what_answers_are_for(laval: Town) -> None:
     ref = arrived(line, shelter).ref
     identity = IdentitySection(alias="Canari", age_band="25-54")
     office = shelter.adapter.office
-    assert send_message(office, ref, {"identity": identity}) == Refused("section-not-granted", "", "/sections")
-    assert send_message(office, "ref_" + "z" * 26, {}) == Refused("referral-unknown", "", "/ref")
+    assert send_message(office, ref, Supplement({"identity": identity})) == Refused(
+        "section-not-granted", "", "/sections"
+    )
+    assert send_message(office, "ref_" + "z" * 26, Supplement({})) == Refused("referral-unknown", "", "/ref")
     assert isinstance(shelter.adapter.answer(ref, OutcomeSection(outcome="served")), Queued)
 
 

@@ -15,6 +15,9 @@ from tests.adapters.partners import referral_members
 from tests.adapters.test_sections import VALID
 from tests.invented import ABSENT, RECORD_ID, changed
 
+PAPER = {"type": "lease", "path": "bail.pdf"}
+EMERGENCY = {"ground": "child-in-danger", "directive": "DIR-1", "justification": "Inventée."}
+
 
 def refusal(changes: Mapping[str, object]) -> tuple[str, str]:
     """The slug and the place of what is wrong once a valid file is changed."""
@@ -31,16 +34,26 @@ def test_a_referral_file_keeps_the_order_of_the_sections() -> None:
 
 def test_every_section_may_stand_in_a_file() -> None:
     """A file can hold all of them at once, when nothing tells of violence."""
-    sections = {**VALID, "safety": {"violence": "no", "danger": "none"}}
+    sections = {**VALID, "safety": {"violence": "no", "danger": "none"}, "documents": [PAPER]}
+    del sections["justification"]
     members = referral_members(RECORD_ID, {"/sections": sections, "/service": "s-1"})
-    assert set(read_referral(strictjson.dumps(members)).sections.present()) == set(VALID)
+    assert set(read_referral(strictjson.dumps(members)).sections.codes()) == set(sections)
 
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
         ({"/sections": {}}, ("too-short", "/sections")),
-        ({"/sections/documents": []}, ("documents-not-carried", "/sections/documents")),
+        ({"/sections/documents": []}, ("too-short", "/sections/documents")),
+        ({"/sections/documents": [{"type": "lease"}]}, ("missing-field", "/sections/documents/0/path")),
+        ({"/sections/documents": [PAPER, PAPER]}, ("duplicate-entry", "/sections/documents/1/path")),
+        ({"/sections/documents": [{**PAPER, "path": "/etc/passwd"}]}, ("wrong-form", "/sections/documents/0/path")),
+        ({"/consent": ABSENT}, ("missing-field", "/consent")),
+        ({"/emergency": EMERGENCY}, ("unexpected-member", "/emergency")),
+        (
+            {"/overrides": [{"place": "/sections/situation/note", "kind": "name"}]},
+            ("missing-field", "/overrides/0/reason"),
+        ),
         ({"/sections/diary": {}}, ("unknown-field", "/sections/diary")),
         ({"/sections/income_rights": VALID["income-rights"]}, ("unknown-field", "/sections/income_rights")),
         (

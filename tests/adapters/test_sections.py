@@ -14,7 +14,7 @@ from adapters.sections import FORMS, MAX_SECTION, encode_section, form_of, parse
 from adapters.words import words
 from consent.vocabulary import SECTIONS
 from keys import strictjson
-from keys.documents import Document
+from keys.documents import Document, b64url
 from keys.errors import MalformedError
 from tests.invented import ABSENT, Json, changed
 
@@ -52,6 +52,19 @@ VALID: Mapping[str, Json] = {
         "email": "e@example.invalid",
     },
     "outcome": {"outcome": "served", "appointment": "2026-03-04T15:00:00.000Z", "rank": "1-5", "note": "À bientôt."},
+    "documents": {
+        "items": [
+            {
+                "type": "lease",
+                "sha256": "ab" * 32,
+                "size": 12,
+                "name": "lease.pdf",
+                "sealed_sha256": "cd" * 32,
+                "key": b64url(bytes(32)),
+            }
+        ]
+    },
+    "justification": {"text": "Personne inventée, introuvable."},
 }
 """One valid section of each form, with every field that it can have."""
 
@@ -74,13 +87,12 @@ def test_a_valid_section_reads_back_as_it_was_written(section: str) -> None:
     assert strictjson.loads(encode_section(read(section, VALID[section])), limit=MAX_SECTION) == VALID[section]
 
 
-def test_every_section_has_a_form_but_attached_papers() -> None:
-    """All sections of the vocabulary are written here, and documents are refused by name."""
-    assert {form.partition("/")[0] for form in FORMS} == set(SECTIONS) - {"documents"} == set(VALID)
-    with pytest.raises(MalformedError, match="documents-not-carried"):
-        form_of("documents")
-    with pytest.raises(MalformedError, match="documents-not-carried"):
-        parse_section("documents", "documents/1", b"{}")
+def test_every_section_has_a_form() -> None:
+    """All sections of the vocabulary are written here, and nothing else is."""
+    assert {form.partition("/")[0] for form in FORMS} == set(SECTIONS) == set(VALID)
+    assert form_of("documents") == "documents/1"
+    with pytest.raises(MalformedError, match="unknown-code"):
+        form_of("diary")
 
 
 @pytest.mark.parametrize(("section", "form"), [("identity", "identity/2"), ("identity", "contact/1"), ("x", "x/1")])
@@ -161,7 +173,7 @@ def test_garbage_is_only_ever_malformed(data: bytes) -> None:
 
 def _names(model: type[Document]) -> set[str]:
     found = set(model.model_fields)
-    for name in ("Channel", "NeedItem", "Household"):
+    for name in ("Channel", "NeedItem", "Household", "DocumentItem"):
         if name in str(model.__annotations__):
             found |= set(getattr(__import__("adapters.sections", fromlist=[name]), name).model_fields)
     return found
@@ -169,7 +181,8 @@ def _names(model: type[Document]) -> set[str]:
 
 def test_every_field_has_its_words_and_every_code_its_list() -> None:
     """A reader sees words in both languages for each field, and for each answer."""
-    names = set().union(*(_names(model) for model in FORMS.values()))
+    never_shown = {"sha256", "sealed_sha256", "key"}
+    names = set().union(*(_names(model) for model in FORMS.values())) - never_shown
     for name in names:
         assert all(words.find(f"field.{name}", language) for language in ("fr", "en")), name
     assert set(TERMS) <= names

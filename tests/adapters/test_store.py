@@ -254,3 +254,34 @@ def test_a_settled_shipment_keeps_its_receipt(path: Path, store: Store) -> None:
     with sqlite3.connect(path) as connection:
         assert connection.execute("SELECT state, receipt FROM outbox").fetchall() == [("done", b"receipt bytes")]
     connection.close()
+
+
+def test_what_was_answered_gives_way_to_what_is_given_anew(store: Store) -> None:
+    """A second document of the same name after a refusal: its own bytes leave, behind what it says it waits for."""
+    ship(store, shipment("a"), shipment("b", "b", due=SECOND))
+    with store.transaction() as tx:
+        tx.traffic.settle("a", "refused", problem="x")
+        tx.traffic.ship(replace(shipment("a", after="b"), body=b"anew"))
+        found = tx.traffic.shipment("a")
+    assert found is not None
+    assert (found.state, found.body, found.after, found.problem) == ("pending", b"anew", "b", None)
+    assert next_item(store) is None
+
+
+def test_an_end_is_kept_only_of_what_may_come_to_it(store: Store) -> None:
+    """What was dropped is not refused later; what the broker took stays taken, and is not dropped; the gone is gone."""
+    ship(store, shipment("dropped", "a"), shipment("done", "b"))
+    with store.transaction() as tx:
+        assert tx.traffic.settle("dropped", "dropped", problem="x")
+        assert not tx.traffic.settle("dropped", "refused", problem="y")
+        tx.traffic.postpone(shipment("dropped"), AT + SECOND, "y")
+        assert tx.traffic.settle("done", "done")
+        assert not tx.traffic.settle("done", "refused", problem="y")
+        assert not tx.traffic.settle("done", "dropped", problem="y")
+        assert not tx.traffic.settle("gone", "done")
+        tx.traffic.postpone(shipment("gone"), AT + SECOND, "y")
+        tx.traffic.rewrite("gone", b"")
+        [dropped] = tx.traffic.settled("dropped")
+        assert (dropped.problem, dropped.next_try) == ("x", AT)
+        assert tx.traffic.settle("dropped", "done")
+        assert [item.item for item in tx.traffic.settled("done")] == ["dropped", "done"]

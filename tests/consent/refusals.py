@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
-from consent.lifecycle import ReferralState
-from consent.passage import Granted, Refused
 from keys.documents import format_time
 from tests.builders import (
     ABSENT,
@@ -20,79 +15,32 @@ from tests.builders import (
     NEWCOMERS,
     PARENT,
     SHELTER,
-    Json,
-    changed,
-    decided,
     open_referral,
-    registered_agreement,
-    registered_statement,
 )
 from tests.builders import event_members as EVENT  # noqa: N812 - constants of the table below
 from tests.builders import message_members as MESSAGE  # noqa: N812 - as above
 from tests.builders import notice_members as NOTICE  # noqa: N812 - as above
 from tests.builders import referral_members as REFERRAL  # noqa: N812 - as above
 from tests.builders import reply_members as REPLY  # noqa: N812 - as above
+from tests.consent.refused_cases import (
+    MOMENT,
+    NO_SHELTER,
+    OTHER_AGR,
+    OTHER_REF,
+    OTHER_STATEMENT,
+    REJECTED,
+    REJECTED_LONG_AGO,
+    Changes,
+    case,
+    slot,
+)
 
-Members = Callable[[], Json]
-Changes = Mapping[str, object]
-MOMENT = timedelta(milliseconds=1)
-REJECTED = ReferralState("rejected", closed_at=AT - DAY)
-REJECTED_LONG_AGO = ReferralState("rejected", closed_at=AT - 14 * DAY)
-OTHER_REF = "ref_" + "z" * 26
-OTHER_AGR = "agr_" + "z" * 26
-OTHER_STATEMENT = "cs_" + "z" * 26
 OLD: Changes = {"/authority/version": 1}
 SECOND: Changes = {"/version": 2, "/prev": "ab" * 32}
 ENDED: dict[str, object] = {"/version": 2, "/prev": "ab" * 32, "/grants": []}
 WITHDRAWN: Changes = ENDED | {"/state": "withdrawn"}
-NO_SHELTER: Changes = {"/parties/1": ABSENT, "/articles/0/to/0": "shelter"}
 THEIRS = open_referral(ref=PARENT, requester=HEALTH)
 OVER: Changes = {"/not_before": "2025-01-01T00:00:00.000Z", "/not_after": format_time(AT - 90 * DAY)}
-
-
-@dataclass(frozen=True)
-class RefusedCase:
-    """What is expected, and how the question is put."""
-
-    rule: str
-    because: str
-    pointer: str
-    members: Members
-    header: Changes
-    evidence: Mapping[str, Any]
-
-    def decide(self) -> Granted | Refused:
-        """The decision on this case."""
-        return on_evidence(self.members(), self.header, **self.evidence)
-
-
-def on_evidence(members: Json, header: Changes | None = None, **evidence: Any) -> Granted | Refused:  # noqa: ANN401 - any evidence
-    """The decision on a header that cites the evidence as an honest sender does, before `header` changes it.
-
-    `agreement` and `statement` are changes to the usual ones, or None; `state`, `ended_at` and `uses` go with them.
-    """
-    honest: dict[str, object] = {}
-    if evidence.get("agreement", {}) is not None:
-        terms = {key: evidence.pop(key) for key in ("state", "ended_at") if key in evidence}
-        registered = evidence["agreement"] = registered_agreement(evidence.get("agreement"), **terms)
-        honest |= {"/agreement": registered.document.ref, "/agreement_sha256": registered.sha256}
-    if evidence.get("statement", {}) is not None:
-        known = evidence["statement"] = registered_statement(evidence.get("statement"), evidence.pop("uses", None))
-        if "authority" in members:
-            honest |= {"/authority/version": known.document.version, "/authority/sha256": known.sha256}
-    return decided(changed(members, honest | dict(header or {})), **evidence)
-
-
-def slot(position: int, section: str) -> Changes:
-    """The change that puts another section in a slot."""
-    return {f"/slots/{position}/section": section, f"/slots/{position}/schema": f"{section}/1"}
-
-
-def case(expected: str, members: Members, header: Changes | None = None, **evidence: Any) -> RefusedCase:  # noqa: ANN401 - any evidence
-    """A case from `rule slug pointer`."""
-    rule, because, pointer = (*expected.split(" "), "")[:3]
-    return RefusedCase(rule, because, pointer, members, header or {}, evidence)
-
 
 # One line a case: it is read as a table.
 # fmt: off

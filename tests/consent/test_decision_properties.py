@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from consent.decision import decide
 from consent.envelope import MessageHeader, ReferralHeader, SealedHeader
 from consent.lifecycle import ReferralState
-from consent.passage import Gate, Granted, OpenReferral, Passage, Refused
+from consent.passage import Gate, Granted, Passage, Refused
 from tests.builders import (
     AT,
+    AUDITORS,
     DAY,
     HEALTH,
     LINE,
@@ -26,23 +27,35 @@ from tests.builders import (
     SHELTER,
     Json,
     changed,
+    consent_ended_members,
+    emergency_members,
+    emergency_message_members,
+    emergency_reply_members,
+    emergency_terms,
     event_members,
     header,
+    justification,
+    justification_members,
     message_members,
     notice_members,
+    open_emergency,
     open_referral,
     referral_members,
     registered_agreement,
     registered_statement,
+    replacing_members,
     reply_members,
     statement_members,
+    undelivered,
 )
 
 GRANTED = ("identity", "contact", "housing", "worker")
 SENT = ("identity", "contact", "housing", "worker", "outcome", "safety")
+NECESSARY = ("identity", "contact", "situation", "safety", "worker")
 STATES = (
     ReferralState("requested", respond_by=AT + DAY, delay=DAY),
     ReferralState("accepted"),
+    ReferralState("cancelled", "undeliverable", "T04", closed_at=AT - DAY),
     ReferralState("completed", closed_at=AT - 13 * DAY),
     ReferralState("rejected", closed_at=AT - 15 * DAY),
 )
@@ -86,33 +99,53 @@ def _with_slots(members: Json, sections: list[str]) -> Json:
     return members | {"slots": slots}
 
 
+def _agreement(draw: st.DrawFn, *, urgent: bool) -> Any:  # noqa: ANN401 - as in `Scenario`
+    narrow = {"/articles/0/sections": ["identity", "contact"]}
+    changes = draw(st.sampled_from([{}, {}, narrow]))
+    opened = draw(st.sampled_from([emergency_terms()] * 4 + [{}])) if urgent else {}
+    return registered_agreement(opened | changes, state=draw(st.sampled_from(["in-force"] * 5 + ["suspended"])))
+
+
+def _sections(draw: st.DrawFn, members: Json) -> list[str]:
+    usual = ("outcome", "worker") if members["from"] == SHELTER else NECESSARY if "emergency" in members else GRANTED
+    likely = st.lists(st.sampled_from(usual), min_size=1, max_size=3, unique=True)
+    anything = st.lists(st.sampled_from(SENT), min_size=1, max_size=3, unique=True)
+    return draw(st.one_of(likely, likely, likely, anything))
+
+
 @st.composite
 def scenarios(draw: st.DrawFn, kinds: tuple[Callable[[], Json], ...]) -> Scenario:
     """Envelopes and evidence that often fit each other, and often do not quite."""
-    agreement = registered_agreement(
-        draw(st.sampled_from([{}, {}, {"/articles/0/sections": ["identity", "contact"]}])),
-        state=draw(st.sampled_from(["in-force"] * 5 + ["suspended"])),
-    )
+    members = draw(st.sampled_from(kinds))()
+    urgent = "emergency" in members
+    agreement = _agreement(draw, urgent=urgent)
     given_uses = {"g1": draw(st.integers(0, 2)), "g2": draw(st.integers(0, 1))}
     statement = registered_statement({"/grants": _grants(draw)}, given_uses)
-    members = draw(st.sampled_from(kinds))()
-    if "slots" in members:
-        usual = ("outcome", "worker") if members["from"] == SHELTER else GRANTED
-        likely = st.lists(st.sampled_from(usual), min_size=1, max_size=3, unique=True)
-        anything = st.lists(st.sampled_from(SENT), min_size=1, max_size=3, unique=True)
-        members = _with_slots(members, draw(st.one_of(likely, likely, likely, anything)))
+    if "slots" in members and members["slots"][0]["section"] != "justification":
+        members = _with_slots(members, _sections(draw, members))
+    if "authority" in members:
         members = changed(members, {"/authority/sha256": statement.sha256})
     made = header(members | {"agreement_sha256": agreement.sha256})
     gate: Gate = draw(st.sampled_from(["deposit", "pickup"]))
     state = draw(st.sampled_from(STATES))
-    is_new = isinstance(made, ReferralHeader) and gate == "deposit"
-    referral: OpenReferral | None = None if is_new else open_referral(state)
+    is_new = isinstance(made, ReferralHeader) and gate == "deposit" and made.replaces is None
+    known = open_emergency(state) if urgent else open_referral(state)
+    passage = Passage(
+        gate,
+        made,
+        None if is_new else known,
+        justification=draw(st.sampled_from([justification()] * 4 + [justification(payload_sha256="00" * 32)])),
+        replaces=draw(st.sampled_from([undelivered()] * 4 + [undelivered(stored=True)])),
+        worker_barred=draw(st.sampled_from([False] * 4 + [True])),
+    )
     scopes = draw(st.sampled_from([SCOPES] * 5 + [frozenset({"envelope:send"}), frozenset[str]()]))
-    return Scenario(Passage(gate, made, referral), scopes, agreement, statement, draw(MOMENTS))
+    return Scenario(passage, scopes, agreement, statement, draw(MOMENTS))
 
 
-SEALED = (referral_members, message_members, reply_members)
-EVERY_KIND = (*SEALED, event_members, notice_members)
+CONSENTED = (referral_members, replacing_members, message_members, reply_members)
+URGENT = (emergency_members, emergency_message_members, emergency_reply_members, justification_members)
+SEALED = (*CONSENTED, *URGENT)
+EVERY_KIND = (*SEALED, event_members, notice_members, consent_ended_members)
 
 
 def _without_slot(scenario: Scenario, position: int) -> Scenario:
@@ -135,14 +168,16 @@ def test_asking_for_less_never_turns_yes_into_no(scenario: Scenario, position: i
 
 @given(scenario=scenarios(EVERY_KIND), data=st.data())
 def test_knowing_less_never_turns_no_into_yes(scenario: Scenario, data: st.DataObject) -> None:
-    """Without some of the scopes, the agreement, the statement or the referral, a refusal stays a refusal.
+    """Without some of the scopes, the documents, the referral or the envelopes named, a refusal stays a refusal.
 
     At deposit a new referral must be unknown, so there its being known is an objection, not evidence for it.
     """
-    is_new = isinstance(scenario.passage.header, ReferralHeader) and scenario.passage.gate == "deposit"
-    keep_referral = is_new or data.draw(st.booleans(), "keeps the referral")
+    made = scenario.passage.header
+    is_new = isinstance(made, ReferralHeader) and scenario.passage.gate == "deposit" and made.replaces is None
+    named = ("justification", "replaces") if is_new else ("referral", "justification", "replaces")
+    lost: dict[str, Any] = {name: None for name in named if data.draw(st.booleans(), f"loses the {name}")}
     poorer = Scenario(
-        passage=scenario.passage if keep_referral else replace(scenario.passage, referral=None),
+        passage=replace(scenario.passage, **lost),
         scopes=frozenset(scope for scope in scenario.scopes if data.draw(st.booleans(), scope)),
         agreement=scenario.agreement if data.draw(st.booleans(), "keeps the agreement") else None,
         statement=scenario.statement if data.draw(st.booleans(), "keeps the statement") else None,
@@ -169,16 +204,41 @@ def test_coming_later_never_turns_no_into_yes(scenario: Scenario, later: datetim
 
 @given(scenario=scenarios(EVERY_KIND), after=st.timedeltas(timedelta(0), 400 * DAY))
 def test_past_its_end_nothing_passes(scenario: Scenario, after: timedelta) -> None:
-    """From the envelope's expiry on, and for sealed kinds from the consent's end on, the answer is no."""
+    """From the envelope's expiry on, and for what rests on a consent from its end on, the answer is no."""
     exp = scenario.passage.header.exp
     assert isinstance(replace(scenario, at=exp + after).decide(), Refused)
     over = scenario.statement.document.model_copy(update={"not_after": scenario.at - after})
-    if isinstance(scenario.passage.header, SealedHeader):
+    made = scenario.passage.header
+    if isinstance(made, SealedHeader) and made.authority is not None:
         ended = replace(scenario.statement, document=over)
         assert isinstance(replace(scenario, statement=ended).decide(), Refused)
 
 
-@given(scenario=scenarios(SEALED))
+@given(scenario=scenarios(URGENT))
+def test_whatever_passes_in_an_emergency_was_necessary(scenario: Scenario) -> None:
+    """It is among the sections of the law and of the article, for a day, by a worker who may; the auditors know why."""
+    answer, made = scenario.decide(), scenario.passage.header
+    if not isinstance(answer, Granted):
+        return
+    assert isinstance(made, SealedHeader)
+    assert answer.grant is None
+    assert answer.article is not None
+    assert answer.article.emergency
+    sent = {slot.section for slot in made.slots}
+    if made.to == AUDITORS:
+        assert sent == {"justification"}
+    elif made.from_ == LINE:
+        assert sent <= set(NECESSARY) & set(answer.article.sections)
+    else:
+        assert sent <= {"outcome", "worker"}
+    if isinstance(made, ReferralHeader):
+        known = scenario.passage.justification
+        assert scenario.passage.gate == "pickup" or known == justification()
+    assert made.to == AUDITORS or made.exp - made.iat <= DAY
+    assert not scenario.passage.worker_barred or not isinstance(made, ReferralHeader)
+
+
+@given(scenario=scenarios(CONSENTED))
 def test_whatever_passes_was_allowed(scenario: Scenario) -> None:
     """What goes to the owner lies within one grant and one article; what comes back is an answer."""
     answer, made = scenario.decide(), scenario.passage.header

@@ -15,16 +15,24 @@ from tests.builders import (
     DAY,
     LINE,
     SHELTER,
+    UNDELIVERED_ID,
     Json,
     changed,
+    consent_ended_members,
+    emergency_members,
+    emergency_message_members,
+    emergency_reply_members,
     event_members,
     header,
+    justification_members,
     message_members,
     notice_members,
     referral_members,
+    replacing_members,
     reply_members,
 )
 
+MANY = ["env_" + "ab"[number >> 1 & 1] * 25 + "ab"[number & 1] for number in range(101)]
 PLACE = "/payload/protected"
 
 
@@ -36,6 +44,12 @@ PLACE = "/payload/protected"
         (reply_members(), MessageHeader),
         (event_members(), EventHeader),
         (notice_members(), NoticeHeader),
+        (consent_ended_members(), NoticeHeader),
+        (emergency_members(), ReferralHeader),
+        (emergency_message_members(), MessageHeader),
+        (emergency_reply_members(), MessageHeader),
+        (justification_members(), MessageHeader),
+        (replacing_members(), ReferralHeader),
     ],
 )
 def test_each_kind_reads_back_as_written(members: Json, kind: type) -> None:
@@ -87,6 +101,9 @@ def _fault(members: Json) -> tuple[str, str]:
         ({"/slots/1/section": "diary"}, ("unknown-code", "/slots/1/section")),
         ({"/from_": LINE}, ("unknown-field", "/from_")),
         ({"/event": {"transition": "T08"}}, ("unknown-field", "/event")),
+        ({"/notice": {"kind": "timer"}}, ("unknown-field", "/notice")),
+        ({"/replaces": "ref_" + "a" * 26}, ("wrong-form", "/replaces")),
+        ({"/emergency": emergency_members()["emergency"]}, ("unexpected-member", "/emergency")),
         ({"/note": "Personne Fictive"}, ("unknown-field", "/note")),
     ],
 )
@@ -110,15 +127,54 @@ def test_a_referral_header_with_a_slip_is_refused(changes: dict[str, object], fa
         (event_members, {"/event/asked": []}, ("too-short", "/event/asked")),
         (event_members, {"/event/asked": ["identity", "identity"]}, ("duplicate-entry", "/event/asked/1")),
         (event_members, {"/event/review_by": "tomorrow"}, ("bad-time", "/event/review_by")),
+        *(
+            (each, {"/replaces": UNDELIVERED_ID}, ("unexpected-member", "/replaces"))
+            for each in (event_members, notice_members, justification_members)
+        ),
         (notice_members, {"/slots": []}, ("unknown-field", "/slots")),
+        (notice_members, {"/notice": ABSENT}, ("missing-field", "/notice")),
+        (notice_members, {"/notice/kind": "advertisement"}, ("unknown-code", "/notice/kind")),
+        (notice_members, {"/notice/note": "Personne Fictive"}, ("unknown-field", "/notice/note")),
+        (notice_members, {"/notice/copy_of": "ref_" + "a" * 26}, ("wrong-form", "/notice/copy_of")),
+        (notice_members, {"/notice/answer": "maybe"}, ("unknown-code", "/notice/answer")),
+        (notice_members, {"/notice/ground": "Personne Fictive"}, ("wrong-form", "/notice/ground")),
+        (notice_members, {"/emergency": {}}, ("unknown-field", "/emergency")),
+        (consent_ended_members, {"/notice/version": 0}, ("out-of-range", "/notice/version")),
+        (consent_ended_members, {"/notice/envelopes": []}, ("too-short", "/notice/envelopes")),
+        (consent_ended_members, {"/notice/envelopes": MANY}, ("too-long", "/notice/envelopes")),
+        (event_members, {"/notice": {"kind": "timer"}}, ("unknown-field", "/notice")),
+        (emergency_members, {"/emergency": ABSENT}, ("missing-field", "/authority")),
+        (emergency_members, {"/emergency/justification": ABSENT}, ("missing-field", "/emergency/justification")),
+        (
+            emergency_members,
+            {"/emergency/justification/sha256": "1a"},
+            ("wrong-form", "/emergency/justification/sha256"),
+        ),
+        (emergency_members, {"/emergency/ground": "in-a-hurry"}, ("unknown-code", "/emergency/ground")),
+        (emergency_members, {"/emergency/directive": ABSENT}, ("missing-field", "/emergency/directive")),
+        (emergency_members, {"/emergency/directive": "the usual one"}, ("wrong-form", "/emergency/directive")),
+        (emergency_members, {"/emergency/worker": ABSENT}, ("missing-field", "/emergency/worker")),
+        (emergency_members, {"/emergency/worker": "Personne Fictive"}, ("wrong-form", "/emergency/worker")),
+        (emergency_members, {"/emergency/why": "Personne Fictive"}, ("unknown-field", "/emergency/why")),
+        (
+            emergency_message_members,
+            {"/authority": message_members()["authority"]},
+            ("unexpected-member", "/emergency"),
+        ),
         (notice_members, {"/event/outcome": "housed-maybe"}, ("unknown-code", "/event/outcome")),
     ],
 )
 def test_the_other_headers_are_as_closed(
     members: Callable[[dict[str, object]], Json], changes: dict[str, object], fault: tuple[str, str]
 ) -> None:
-    """A message names no purpose of its own, an event or notice carries no section, no consent and no free text."""
+    """A message names no purpose of its own; events, notices and emergencies hold codes, and no free text."""
     assert _fault(members(changes)) == fault
+
+
+def test_a_justification_is_told_from_a_message_of_an_emergency() -> None:
+    """What names no justification is one itself; whatever names one, or rests on a consent, is not."""
+    made = [header(m) for m in (justification_members(), emergency_message_members(), message_members())]
+    assert [isinstance(each, MessageHeader) and each.justifies for each in made] == [True, False, False]
 
 
 def test_an_envelope_lives_14_days_at_most() -> None:

@@ -34,7 +34,7 @@ LANGUAGES: tuple[Language, ...] = get_args(Language)
 
 
 def _receipt(changes: dict[str, object] | None = None, names: dict[str, str] | None = None) -> ConsentReceipt:
-    return receipt_of(record(changes), derived_statement(changes), NAMES if names is None else names, PHONE)
+    return receipt_of(record(changes), [derived_statement(changes)], NAMES if names is None else names, PHONE, at=AT)
 
 
 def _lines(text: str) -> list[str]:
@@ -62,6 +62,7 @@ def test_the_receipt_in_french() -> None:
         "- Accueil des nouveaux arrivants (Carrefour)",
         "",
         "Refuser une chose ne bloque pas les autres et ne retarde pas l’aide.",
+        "Le code de votre reçu précédent permet toujours de reprendre ce que vous aviez alors accepté.",
         WITHDRAW,
     ]
 
@@ -84,7 +85,7 @@ def test_a_receipt_with_one_refusal_and_nothing_given(language: Language) -> Non
     kept = record()
     given = derived_statement()
     ended = given.model_copy(update={"state": "withdrawn", "grants": ()})
-    receipt = receipt_of(kept, ended, NAMES, PHONE)
+    receipt = receipt_of(kept, [ended], NAMES, PHONE, at=AT)
     assert (receipt.agreed, len(receipt.refused), len(receipt.undecided)) == ((), 1, 2)
     nothing = {
         "fr": "Vous n’avez rien accepté : rien n’est transmis.",
@@ -162,7 +163,7 @@ def test_a_receipt_is_made_of_one_record() -> None:
     changed_since = record({"/events/1/event_state": "dpv:ConsentGiven"})
     for kept, other in ((record(), statement()), (changed_since, made)):
         with pytest.raises(ForgedError) as caught:
-            receipt_of(kept, other, NAMES, PHONE)
+            receipt_of(kept, [other], NAMES, PHONE, at=AT)
         assert (caught.value.code, caught.value.pointer) == ("other-record", "/record_commitment")
 
 
@@ -198,6 +199,6 @@ def test_the_hour_follows_the_jurisdiction_unless_told() -> None:
     assert zones == {"CA-QC": "America/Toronto", "FR": "Europe/Paris"}
     kept = record()
     made = derived_statement()
-    islands = receipt_of(kept, made, NAMES, PHONE, time_zone="America/Halifax")
+    islands = receipt_of(kept, [made], NAMES, PHONE, at=AT, time_zone="America/Halifax")
     assert "10:55" in receipt_text(islands, "en")
     assert islands.agreed[0].until == kept.events[0].event_time + 90 * DAY

@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from consent.answers import ConsentState, ConsentType
-from consent.record import MAX_RECORD, ConsentRecord, ineffective, record_commitment
+from consent.record import MAX_RECORD, ConsentRecord, record_commitment
 from keys import strictjson
 from keys.documents import b64url, encode, format_time, parse
 from keys.errors import MalformedError
@@ -17,7 +17,6 @@ from tests.builders import (
     AT,
     DAY,
     HEALTH,
-    HEALTH_GIVEN,
     NEWCOMERS,
     SHELTER,
     STATEMENT_ID,
@@ -107,79 +106,6 @@ def test_questions_and_recipients_are_counted() -> None:
     with pytest.raises(MalformedError) as caught:
         record(changes)
     assert (caught.value.code, caught.value.pointer) == ("too-long", "/processing/purposes")
-
-
-MINOR: dict[str, object] = {"/circumstances/age": "under-14"}
-YOUTH: dict[str, object] = {"/circumstances/age": "14-to-17"}
-
-
-@pytest.mark.parametrize(
-    ("changes", "slugs"),
-    [
-        ({}, ()),
-        ({"/processing/privacy_notice": ABSENT}, ("notice-missing",)),
-        ({"/circumstances/interpreter": "needed-but-absent"}, ("consent-not-understood",)),
-        ({"/circumstances/interpreter": "trusted-person"}, ()),
-        ({"/circumstances/assistance": "asked-not-given"}, ("consent-not-understood",)),
-        ({"/circumstances/assistance": "given"}, ()),
-        ({"/events/0/expression": ABSENT}, ("consent-not-expressed",)),
-        ({"/events/0/event_type": ABSENT}, ("consent-not-expressed",)),
-        ({"/events/0/event_type": "dpv:ImpliedConsent"}, ("consent-not-expressed",)),
-        ({"/events/0/event_type": "dpv:ExpressedConsent"}, ("express-consent-missing",)),
-        (
-            {"/events/0/event_type": "dpv:ExpressedConsent", "/processing/purposes/0/sections": ["identity", "worker"]},
-            (),
-        ),
-        (
-            {
-                "/events/0/event_type": "dpv:ExpressedConsent",
-                "/processing/purposes/0/sections": ["identity"],
-                "/processing/purposes/0/purpose": "referral-violence",
-            },
-            ("express-consent-missing",),
-        ),
-        (MINOR, ("consent-by-wrong-person",)),
-        (MINOR | {"/circumstances/given_by": "parent"}, ()),
-        (MINOR | {"/circumstances/given_by": "tutor"}, ()),
-        (MINOR | {"/circumstances/given_by": "representative"}, ("consent-by-wrong-person",)),
-        (YOUTH, ()),
-        (YOUTH | {"/circumstances/given_by": "parent"}, ("consent-by-wrong-person",)),
-        (MINOR | {"/circumstances/jurisdiction": "FR"}, ()),
-        ({"/circumstances/given_by": "parent"}, ("consent-by-wrong-person",)),
-        ({"/circumstances/given_by": "tutor"}, ()),
-        ({"/circumstances/given_by": "representative"}, ()),
-        ({"/circumstances/age": "not-answered"}, ()),
-        ({"/events/0/validity_duration": "P366D"}, ()),
-        ({"/events/0/validity_duration": "P367D"}, ("consent-too-long",)),
-        (
-            MINOR | {"/processing/privacy_notice": ABSENT, "/events/0/validity_duration": "P99999D"},
-            ("notice-missing", "consent-by-wrong-person", "consent-too-long"),
-        ),
-    ],
-)
-def test_what_makes_a_consent_without_effect(changes: dict[str, object], slugs: tuple[str, ...]) -> None:
-    """Each essential that is missing is named, and such a consent never becomes a grant."""
-    assert ineffective(record(changes)) == slugs
-    if not slugs:
-        assert derived_statement(changes).grants
-        return
-    with pytest.raises(MalformedError) as caught:
-        derived_statement(changes)
-    assert tuple(fault.code for fault in caught.value.faults) == ("nothing-given", *slugs)
-
-
-def test_a_consent_without_effect_blocks_no_other() -> None:
-    """Of two consents given, the one that was only implied is left out and the other one is granted."""
-    changes = HEALTH_GIVEN | {"/events/1/event_type": "dpv:ImpliedConsent"}
-    assert ineffective(record(changes)) == ("consent-not-expressed",)
-    assert [grant.purpose for grant in derived_statement(changes).grants] == ["referral-shelter"]
-
-
-def test_a_refusal_needs_no_form() -> None:
-    """A refusal without expression or type is no flaw: nobody has to justify a no."""
-    refusal = record().answer("p2")
-    assert refusal is not None
-    assert (refusal.expression, refusal.event_type, ineffective(record())) == (None, None, ())
 
 
 def test_the_terms_are_those_of_dpv() -> None:

@@ -1,6 +1,7 @@
 """Consent statements: what one may say, who may sign it, and that a later version only narrows."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -191,6 +192,15 @@ def test_nothing_follows_the_end() -> None:
     registered = RegisteredStatement(ended, sha256_hex(encode(ended)))
     for changes in ({}, ENDED):
         assert succession_fault(registered, _next(registered, changes)) == ("consent-ended", "/state")
+
+
+@pytest.mark.parametrize("how", ["withdrawn", "revoked", "invalidated", "expired"])
+def test_what_ended_by_its_code_or_its_period_stays_ended(how: Any) -> None:  # noqa: ANN401 - one of the ends
+    """Without a version that says so it has ended all the same: its issuer may say so too, and give nothing again."""
+    first = replace(registered_statement(), ended=how)
+    assert (first.state, registered_statement().state) == (how, "given")
+    assert succession_fault(first, _next(first, {})) == ("consent-ended", "/state")
+    assert succession_fault(first, _next(first, ENDED)) is None
 
 
 def test_a_statement_begins_as_given() -> None:

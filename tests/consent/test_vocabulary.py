@@ -52,6 +52,7 @@ TABLES: dict[str, Mapping[str, Term]] = {
     "channels": vocabulary.CHANNELS,
     "became": vocabulary.BECAME,
     "helped": vocabulary.HELPED,
+    "kept_grounds": vocabulary.KEPT_GROUNDS,
     "transitions": TRANSITIONS,
 }
 FIELD_TYPES: list[tuple[Any, str]] = [
@@ -69,6 +70,7 @@ FIELD_TYPES: list[tuple[Any, str]] = [
     (vocabulary.ChannelCode, "in-person"),
     (vocabulary.BecameCode, "nothing-available"),
     (vocabulary.HelpedCode, "partly"),
+    (vocabulary.KeptGroundCode, "legal-obligation"),
     (vocabulary.AuthorityKind, "care-team"),
     (vocabulary.Jurisdiction, "CA-QC"),
     (vocabulary.Scope, "envelope:send"),
@@ -83,7 +85,8 @@ CARRIERS: list[tuple[type[Document], str]] = [
 def test_every_table_is_read() -> None:
     """No table travels with the package without being read, and none that is read is missing."""
     shipped = {path.stem for path in (ROOT / "consent" / "tables").iterdir()}
-    assert shipped == {*TABLES, "emergency_rules"}
+    others = {"consent_rules", "emergency_rules", "legal_rules", "incident_codes", "mismatch_kinds"}
+    assert shipped == {*TABLES, *others}
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -105,7 +108,7 @@ def test_the_label_follows_the_reader() -> None:
 
 
 def test_the_sections_and_how_delicate_they_are() -> None:
-    """The eleven sections have the sensitivity that was decided, and one is empty unless required."""
+    """Each section has the sensitivity that was decided; two are empty unless what happens requires them."""
     assert {code: section.sensitivity for code, section in SECTIONS.items()} == {
         "identity": "ordinary",
         "contact": "sensitive",
@@ -118,8 +121,12 @@ def test_the_sections_and_how_delicate_they_are() -> None:
         "documents": "by-type",
         "worker": "ordinary",
         "outcome": "ordinary",
+        "justification": "restricted",
     }
-    assert [code for code, section in SECTIONS.items() if section.off_by_default] == ["migration-status"]
+    assert [code for code, section in SECTIONS.items() if section.off_by_default] == [
+        "migration-status",
+        "justification",
+    ]
 
 
 def test_the_purposes_and_their_sections() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from gateway.store.store import Store
 from tests.gateway.first_day import make_database
+from tests.gateway.paper_world import with_papers
 from tests.gateway.world import World
 
 
@@ -29,3 +30,9 @@ def world(first_day: Path, tmp_path: Path) -> Iterator[World]:
         yield World(store)
     finally:
         store.close()
+
+
+@pytest.fixture
+def papers(world: World) -> World:
+    """A world whose agreement and consent let papers pass."""
+    return with_papers(world)

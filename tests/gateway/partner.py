@@ -12,7 +12,7 @@ from consent.envelope import ENVELOPE_KIND, UnverifiedEnvelope
 from gateway.oauth.assertions import ASSERTION_TYPE
 from keys import strictjson
 from keys.documents import format_time
-from keys.identity import SigningKey
+from keys.identity import ClientKey, SigningKey
 from keys.signing import media_type, sign
 from keys.statements import revoke
 from tests.builders import Json, registered_statement, root_key, signed_statement, signing_key, statement
@@ -32,6 +32,7 @@ class Partner(Machine):
         self.client_key = client_key(address)
         self.world = world
         self.scopes = PARTNER_SCOPES
+        self.spare_keys: list[ClientKey] = []
         self._nonce: str | None = None
         self._token: tuple[str, Any] | None = None
 
@@ -135,6 +136,11 @@ class Partner(Machine):
     def narrow(self, *scopes: str) -> None:
         """Sign in anew, for these scopes only."""
         self.scopes = frozenset(scopes)
+        self._token = None
+
+    def sign_in_with(self, key: ClientKey) -> None:
+        """Sign in anew, with another of this partner's published keys."""
+        self.client_key = key
         self._token = None
 
     def _nonced(self) -> dict[str, Any]:

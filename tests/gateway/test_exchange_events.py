@@ -34,6 +34,7 @@ def _steps(world: World, after: int = 0) -> list[str]:
     for item in world.line.events(after)["events"]:
         header = UnverifiedEnvelope.parse(strictjson.dumps(item["envelope"])).header
         assert header.typ in {"event", "notice"}
+        assert header.event is not None
         found.append(header.event.transition)
     return found
 

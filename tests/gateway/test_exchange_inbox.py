@@ -10,7 +10,14 @@ from consent.envelope import UnverifiedEnvelope
 from gateway import enrolments
 from keys import strictjson
 from keys.signing import SignedDocument
-from tests.builders import HEALTH, LINE, REF, SHELTER, STATEMENT_ID, signing_key
+from tests.builders import (
+    HEALTH,
+    LINE,
+    REF,
+    SHELTER,
+    STATEMENT_ID,
+    signing_key,
+)
 from tests.gateway.first_day import SETTINGS
 from tests.gateway.partner import Partner
 from tests.gateway.sign_in import URL
@@ -130,16 +137,17 @@ def test_what_was_not_handed_out_cannot_be_acknowledged(world: World) -> None:
 
 
 def test_a_withdrawal_between_deposit_and_pick_up_destroys_the_envelope(world: World) -> None:
-    """The second gate withholds it for good, and its sender is told why by the broker itself."""
+    """It is destroyed for good at once, and both ends are told why by the broker itself."""
     wire = world.deposited()
     assert world.line.withdraw().status_code == 201
-    assert world.shelter.lease() == []
     assert _kept_bytes(world, wire) is None
-    assert world.types()[-2:] == ["envelope.destroyed", "task.transition"]
-    [told] = world.line.events()["events"]
-    header = UnverifiedEnvelope.parse(strictjson.dumps(told["envelope"])).header
-    assert (header.typ, header.from_, header.to, header.ref) == ("notice", SETTINGS.address, LINE, REF)
-    assert world.entries()[-1].reason == "consent-withdrawn"
+    assert world.shelter.lease() == []
+    assert world.types()[-4:] == ["consent.withdrawn", "envelope.destroyed", "task.transition", "envelope.accepted"]
+    for partner in (world.line, world.shelter):
+        [told] = partner.events()["events"]
+        header = UnverifiedEnvelope.parse(strictjson.dumps(told["envelope"])).header
+        assert (header.typ, header.from_, header.to, header.ref) == ("notice", SETTINGS.address, partner.address, REF)
+    assert world.entries()[-2].reason == "consent-withdrawn"
     assert refusal_of(_answer(world.shelter, wire)) == (409, "not-released")
 
 
@@ -154,16 +162,17 @@ def test_a_withdrawal_after_a_release_stops_the_second_one(world: World) -> None
 
 
 def test_what_the_recipient_cannot_open_is_reported_to_its_sender(world: World) -> None:
-    """A refusal by the recipient's machine ends the referral (T04), with a notice to the sender."""
+    """A refusal by the recipient's machine ends the referral (T04), with a notice to each end."""
     wire = world.deposited()
     world.shelter.lease()
     assert _answer(world.shelter, wire, result="refused", code="decrypt").status_code == 200
-    entries = world.entries()[-2:]
-    assert [(entry.type, entry.state or entry.transition) for entry in entries] == [
-        ("envelope.acknowledged", "refused"),
-        ("task.transition", "T04"),
+    entries = world.entries()[-3:]
+    assert [(entry.type, entry.state or entry.transition, entry.to) for entry in entries] == [
+        ("envelope.acknowledged", "refused", SHELTER),
+        ("task.transition", "T04", LINE),
+        ("envelope.accepted", None, SHELTER),
     ]
-    assert len(world.line.events()["events"]) == 1
+    assert len(world.line.events()["events"]) == len(world.shelter.events()["events"]) == 1
 
 
 def test_a_suspended_recipient_gets_nothing_and_loses_nothing(world: World) -> None:
@@ -177,12 +186,32 @@ def test_a_suspended_recipient_gets_nothing_and_loses_nothing(world: World) -> N
     assert len(world.shelter.lease()) == 1
 
 
+def test_an_acknowledgement_is_heard_although_the_bytes_were_destroyed(world: World) -> None:
+    """What was handed out before the consent ended is held by its recipient, and the journal says so."""
+    wire = world.deposited()
+    world.shelter.lease()
+    world.line.withdraw()
+    assert _kept_bytes(world, wire) is None
+    assert _answer(world.shelter, wire).status_code == 200
+    assert world.types()[-1] == "envelope.acknowledged"
+
+
+def test_a_refusal_of_what_was_destroyed_ends_nothing(world: World) -> None:
+    """The referral ended with the consent: that its recipient could not open it takes no other step."""
+    wire = world.deposited()
+    world.shelter.lease()
+    world.line.withdraw()
+    assert _answer(world.shelter, wire, result="refused", code="decrypt").status_code == 200
+    assert world.types().count("task.transition") == 1
+
+
 def test_an_expired_envelope_is_not_delivered(world: World) -> None:
-    """Past its `exp` it is destroyed at the next pick-up, and the sender hears that it was not delivered."""
-    world.deposited()
+    """Past its `exp` it is let go of, at the latest at the next pick-up, and both ends hear of it."""
+    wire = world.deposited()
     world.clock.move(days=7)
     assert world.shelter.lease() == []
-    assert world.types()[-2:] == ["envelope.destroyed", "task.transition"]
+    assert _kept_bytes(world, wire) is None
+    assert world.types()[-3:] == ["envelope.expired", "task.transition", "envelope.accepted"]
 
 
 def test_the_oldest_come_first_and_no_more_than_asked(world: World) -> None:

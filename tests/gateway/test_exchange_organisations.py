@@ -1,46 +1,15 @@
 """Partners and their keys: who is who, and how a chain grows and does not fork."""
 
-from collections.abc import Iterable
-from datetime import datetime
-
 import pytest
-from httpx2 import Response
 
 from keys.documents import format_time
-from keys.identity import Signer, SigningKey
+from keys.identity import SigningKey
 from keys.sealing_keys import SealingKey
-from keys.signing import SignedDocument
 from keys.statements import PublishedUse, publish
 from tests.builders import AT, DAY, LINE, SHELTER, root_key, signing_key
+from tests.gateway.chains import chain_head, next_statement, publish_statement
 from tests.gateway.first_day import statements_of
 from tests.gateway.world import World, refusal_of
-
-WEEK = (AT, AT + 7 * DAY)
-
-
-def _head(world: World, address: str) -> tuple[int, str]:
-    with world.broker.store.reading() as tx:
-        chain = tx.keys.chain(address)
-    assert chain is not None
-    return chain.seq, chain.head
-
-
-def _next(
-    world: World,
-    use: PublishedUse,
-    public: bytes,
-    period: tuple[datetime, datetime] = WEEK,
-    *,
-    position: tuple[int, str] | None = None,
-    signers: Iterable[Signer] | None = None,
-) -> SignedDocument:
-    """The next statement of the shelter's chain, signed as its use demands unless told otherwise."""
-    usual: Iterable[Signer] = root_key(SHELTER).signers if use == "signing" else (signing_key(SHELTER),)
-    return publish(position or _head(world, SHELTER), SHELTER, use, public, period, signers or usual)
-
-
-def _publish(world: World, signed: SignedDocument, caller: str = SHELTER) -> Response:
-    return world.partners[caller].post("/v1/keys", signed.encode(), "key-statement")
 
 
 def test_a_partner_is_shown_without_any_person(world: World) -> None:
@@ -64,14 +33,14 @@ def test_an_unknown_partner_is_not_found(world: World, address: str) -> None:
 
 def test_a_new_sealing_key_is_published_whole_and_in_clear(world: World) -> None:
     """201 with its place in the journal, where everybody can read the very statement; 200 when repeated."""
-    signed = _next(world, "sealing", SealingKey.generate().public.data)
-    answer = _publish(world, signed)
+    signed = next_statement(world, "sealing", SealingKey.generate().public.data)
+    answer = publish_statement(world, signed)
     assert answer.status_code == 201
     body = answer.json()
     assert body == {"v": 1, "org": SHELTER, "seq": 4, "index": 26, "time": format_time(AT)}
     entry = world.entries()[body["index"]]
     assert (entry.type, entry.document) == ("key.published", signed.encode())
-    again = _publish(world, signed)
+    again = publish_statement(world, signed)
     assert (again.status_code, again.json()) == (200, body)
 
 
@@ -80,28 +49,30 @@ def test_a_new_sealing_key_is_published_whole_and_in_clear(world: World) -> None
 )
 def test_a_fork_or_a_gap_is_a_conflict(world: World, position: tuple[int, str], pointer: str) -> None:
     """409 with the member at fault; the chain stays as it was."""
-    before = _head(world, SHELTER)
-    answer = _publish(world, _next(world, "sealing", SealingKey.generate().public.data, position=position))
+    before = chain_head(world, SHELTER)
+    answer = publish_statement(
+        world, next_statement(world, "sealing", SealingKey.generate().public.data, position=position)
+    )
     assert refusal_of(answer) == (409, "chain-conflict")
     assert answer.json()["errors"] == [{"pointer": pointer, "code": "chain-conflict"}]
-    assert (_head(world, SHELTER), world.types()) == (before, [])
+    assert (chain_head(world, SHELTER), world.types()) == (before, [])
 
 
 def test_nobody_publishes_for_somebody_else(world: World) -> None:
     """A genuine statement of the shelter is refused from the hands of the line."""
-    signed = _next(world, "sealing", SealingKey.generate().public.data)
-    assert refusal_of(_publish(world, signed, caller=LINE)) == (403, "sender-is-not-caller")
+    signed = next_statement(world, "sealing", SealingKey.generate().public.data)
+    assert refusal_of(publish_statement(world, signed, caller=LINE)) == (403, "sender-is-not-caller")
 
 
 def test_a_key_vouched_for_by_a_stranger_is_forged(world: World) -> None:
     """Sealing keys are signed by the organisation's own signing key, signing keys by its own root."""
-    sealing = _next(world, "sealing", SealingKey.generate().public.data, signers=(signing_key(LINE),))
-    assert refusal_of(_publish(world, sealing)) == (403, "key-unknown")
+    sealing = next_statement(world, "sealing", SealingKey.generate().public.data, signers=(signing_key(LINE),))
+    assert refusal_of(publish_statement(world, sealing)) == (403, "key-unknown")
     fresh = SigningKey.generate(SHELTER).public_bytes
-    signing = _next(world, "signing", fresh, (AT, AT + 30 * DAY), signers=root_key(LINE).signers)
-    assert refusal_of(_publish(world, signing)) == (403, "wrong-signers")
-    by_itself = _next(world, "signing", fresh, (AT, AT + 30 * DAY), signers=(signing_key(SHELTER),))
-    assert refusal_of(_publish(world, by_itself)) == (403, "wrong-signers")
+    signing = next_statement(world, "signing", fresh, (AT, AT + 30 * DAY), signers=root_key(LINE).signers)
+    assert refusal_of(publish_statement(world, signing)) == (403, "wrong-signers")
+    by_itself = next_statement(world, "signing", fresh, (AT, AT + 30 * DAY), signers=(signing_key(SHELTER),))
+    assert refusal_of(publish_statement(world, by_itself)) == (403, "wrong-signers")
 
 
 @pytest.mark.parametrize(
@@ -116,14 +87,16 @@ def test_a_key_vouched_for_by_a_stranger_is_forged(world: World) -> None:
 )
 def test_a_weak_key_is_not_registered(world: World, use: PublishedUse, public: bytes, code: str) -> None:
     """Keys that protect nothing are refused with their own word, and nothing is journalled."""
-    answer = _publish(world, _next(world, use, public))
+    answer = publish_statement(world, next_statement(world, use, public))
     assert refusal_of(answer) == (422, code)
     assert world.types() == []
 
 
 def test_a_key_may_not_live_too_long(world: World) -> None:
     """A sealing key of eight days is refused: seven is the longest."""
-    answer = _publish(world, _next(world, "sealing", SealingKey.generate().public.data, (AT, AT + 8 * DAY)))
+    answer = publish_statement(
+        world, next_statement(world, "sealing", SealingKey.generate().public.data, (AT, AT + 8 * DAY))
+    )
     assert refusal_of(answer) == (403, "key-period")
 
 
@@ -131,8 +104,8 @@ def test_a_second_beginning_is_refused(world: World) -> None:
     """A chain begins once: another root under `seq` 0 does not take the place of the first."""
     other = root_key(SHELTER, "second")
     signed = publish((0, None), SHELTER, "root", other.public, (AT, AT + 30 * DAY), other.signers)
-    assert refusal_of(_publish(world, signed))[0] == 409
-    assert _publish(world, statements_of(SHELTER)[0]).status_code == 200
+    assert refusal_of(publish_statement(world, signed))[0] == 409
+    assert publish_statement(world, statements_of(SHELTER)[0]).status_code == 200
 
 
 def test_a_revoked_sign_in_key_gets_no_more_tokens(world: World) -> None:

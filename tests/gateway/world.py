@@ -37,6 +37,7 @@ from tests.builders import (
     referral_members,
     sealed_envelope,
 )
+from tests.gateway.contract import check_documented
 from tests.gateway.first_day import CANARY, SETTINGS, SHARED_ENTRIES, broker_keys, header_changes
 from tests.gateway.partner import Partner
 from tests.gateway.sign_in import URL, HeldClock
@@ -51,6 +52,7 @@ class World:
         self.broker = Broker(SETTINGS, store, broker_keys(), self.clock)
         self.app: FastAPI = create_app(self.broker)
         self.client = TestClient(self.app, base_url=URL, raise_server_exceptions=False)
+        self.client.event_hooks = {"response": [check_documented]}
         self.partners = {address: Partner(self, address) for address in PARTIES}
 
     @property

@@ -167,12 +167,12 @@ class Ledger:
         return self.add(name, kind, document.issuer, before, from_=document.issuer, **members)
 
     def step(self, name: str, actor: str, transition: str, **changes: object) -> Ledger:
-        """A party's event; or the broker's own, which is no envelope."""
+        """A party's event; or the broker's own, of which nothing else is told."""
         reasons = TRANSITIONS[transition].reasons
-        members: Json = {"to": LINE if actor != LINE else SHELTER, "ref": REF, "transition": transition}
+        members: Json = {"from": actor, "to": LINE if actor != LINE else SHELTER, "ref": REF, "transition": transition}
         members["reason"] = reasons[0] if reasons else None
         if actor != BROKER:
-            own = {"from": actor, "envelope": envelope_id(name), "payload_sha256": sha256_hex(name.encode())}
+            own = {"envelope": envelope_id(name), "payload_sha256": sha256_hex(name.encode())}
             members |= own | cited(agreement()) | {"article": "1", "signer_kid": signing_key(actor).kid}
         return self.add(name, "task.transition", actor, **(members | changes))
 

@@ -9,24 +9,37 @@ import copy
 from collections.abc import Mapping
 from functools import cache
 
+from consent.agreement import Agreement
 from keys.documents import format_time
 from tests.builders import (
     AT,
+    BROKER,
     DAY,
     ENVELOPE_ID,
+    JUSTIFICATION_SHA256,
     LINE,
+    PARENT,
     PARTIES,
     REF,
     SHELTER,
     STATEMENT_ID,
+    UNDELIVERED_ID,
+    UNDELIVERED_SHA256,
     Json,
     agreement,
+    emergency_agreement,
+    emergency_members,
+    emergency_message_members,
+    emergency_reply_members,
+    justification_members,
+    referral_members,
+    replacing_members,
     sealing_kid,
     signed_statement,
     signing_key,
     statement,
 )
-from tests.journal.ledgers import Ledger, cited, envelope_id
+from tests.journal.ledgers import START, Ledger, cited, envelope_id
 
 PASSAGES = ["accepted", "released", "message", "message released", "answer", "answer released"]
 """The entries of a life by which something sealed passes."""
@@ -74,6 +87,103 @@ def _lived() -> Ledger:
 def lived() -> Ledger:
     """A fresh ledger of the whole life of a referral, from the keys to the withdrawal of the consent."""
     return copy.deepcopy(_lived())
+
+
+def _entry(header: Json, payload_sha256: str) -> Json:
+    """The members of the entry by which the broker accepts a sealed envelope of this header, as it writes them."""
+    urgent, ends = header.get("emergency", {}), {"from": header["from"], "to": header["to"], "ref": header["ref"]}
+    basis = {"reason": urgent["ground"], "justification": urgent.get("justification")} if urgent else _consented()
+    told = ("part_of", "replaces", "agreement", "agreement_sha256", "article", "purpose", "need")
+    members = ends | basis | {member: header[member] for member in told if member in header}
+    members |= {"envelope": header["id"], "payload_sha256": payload_sha256, "expires": header["exp"]}
+    members |= {"signer_kid": signing_key(header["from"]).kid, "seal_kid": sealing_kid(header["to"])}
+    members |= {"sections": [slot["section"] for slot in header["slots"]]}
+    members |= {"transition": "T02"} if header["typ"] == "referral" else {}
+    return {member: value for member, value in members.items() if value is not None}
+
+
+def pass_on(ledger: Ledger, name: str, header: Json, payload_sha256: str) -> Ledger:
+    """Accept a sealed envelope and hand it out to its recipient, who stores it."""
+    accept(ledger, name, header, payload_sha256)
+    return hand_out(ledger, name)
+
+
+def accept(ledger: Ledger, name: str, header: Json, payload_sha256: str) -> Ledger:
+    """Accept a sealed envelope."""
+    return ledger.add(name, "envelope.accepted", header["from"], **_entry(header, payload_sha256))
+
+
+def hand_out(ledger: Ledger, name: str) -> Ledger:
+    """Hand out an envelope that was accepted under this name, and have it stored."""
+    members = ledger[name]
+    shown = ("from", "to", "ref", "envelope", "payload_sha256")
+    cites = ("agreement", "agreement_sha256", "statement", "version", "statement_sha256")
+    about = {member: members[member] for member in shown}
+    rests = {member: members[member] for member in cites if member in members}
+    ledger.add(f"{name} released", "envelope.released", members["to"], **about, **rests)
+    return ledger.add(f"{name} stored", "envelope.acknowledged", members["to"], **about, state="stored")
+
+
+def begun(document: Agreement) -> Ledger:
+    """An agreement in force between organisations that are enrolled."""
+    ledger = Ledger()
+    for party in document.parties:
+        ledger.enrol(party.address)
+    return ledger.agree(document)
+
+
+_A_DAY = {"/iat": format_time(START), "/exp": format_time(START + DAY)}
+_DECLARED = ("to", "ref", "envelope", "reason", "justification", "agreement", "agreement_sha256")
+
+
+@cache
+def _urgent() -> Ledger:
+    ledger = begun(emergency_agreement().document)
+    accept(ledger, "justified", justification_members(_A_DAY), JUSTIFICATION_SHA256)
+    accept(ledger, "accepted", emergency_members(_A_DAY), "3c" * 32)
+    ledger.add("declared", "emergency.declared", LINE, **{k: ledger["accepted"][k] for k in _DECLARED}, from_=LINE)
+    hand_out(hand_out(ledger, "justified"), "accepted")
+    pass_on(ledger, "more", emergency_message_members(_A_DAY | {"/id": envelope_id("more")}), "4d" * 32)
+    ledger.step("accepts", SHELTER, "T08", **cited(emergency_agreement().document))
+    pass_on(ledger, "answer", emergency_reply_members(_A_DAY | {"/id": envelope_id("answer")}), "5e" * 32)
+    about = {member: ledger["accepted"][member] for member in ("from", "to", "ref", "envelope")}
+    return ledger.add("reviewed", "emergency.reviewed", LINE, **about, state="justified")
+
+
+def urgent() -> Ledger:
+    """A fresh ledger of an emergency: the auditors are told, then the referral goes, is accepted and reviewed."""
+    return copy.deepcopy(_urgent())
+
+
+@cache
+def _replaced() -> Ledger:
+    ledger = begun(agreement()).consent("consent", statement())
+    accept(ledger, "lost", referral_members({"/id": UNDELIVERED_ID}), UNDELIVERED_SHA256)
+    ledger.step("undeliverable", BROKER, "T04", envelope=envelope_id("notice"))
+    pass_on(ledger, "again", replacing_members(), "6f" * 32)
+    return ledger.step("accepts", SHELTER, "T08")
+
+
+def replaced() -> Ledger:
+    """A fresh ledger of a referral that could not be delivered, and of the envelope that took its place."""
+    return copy.deepcopy(_replaced())
+
+
+def withdrawn_by_code() -> Ledger:
+    """A fresh ledger of a referral handed out and one that waits, and of the person's spoken code, which ends both.
+
+    The broker journals the end itself, destroys what waits, cancels it, and tells the recipient it already served.
+    """
+    ledger = begun(agreement()).consent("consent", statement())
+    pass_on(ledger, "accepted", referral_members(), "ab" * 32)
+    accept(ledger, "waiting", referral_members({"/ref": PARENT, "/id": envelope_id("waiting")}), "8b" * 32)
+    ends = {member: ledger["consent"][member] for member in ("statement", "version", "statement_sha256")}
+    ledger.add("spoken", "consent.withdrawn", BROKER, **ends, from_=LINE, state="withdrawn")
+    lost = {member: ledger["waiting"][member] for member in ("from", "to", "ref", "envelope", "payload_sha256")}
+    ledger.add("destroyed", "envelope.destroyed", BROKER, **lost, rule="R17", state="consent-withdrawn")
+    ledger.step("ended", BROKER, "T12", ref=PARENT, reason="consent-withdrawn", envelope=envelope_id("ended"))
+    told = {"from": BROKER, "to": SHELTER, "ref": REF, "envelope": envelope_id("told")}
+    return ledger.add("told", "envelope.accepted", BROKER, **told, payload_sha256="7a" * 32)
 
 
 def under_agreement(changes: Mapping[str, object]) -> Ledger:

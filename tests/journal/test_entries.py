@@ -51,11 +51,11 @@ def test_the_types_are_those_of_the_protocol() -> None:
         "agreement": {"proposed", "signed", "in-force", "suspended", "ended"},
         "key": {"published", "revoked"},
         "client": {"registered", "suspended", "scopes"},
-        "consent": {"registered", "withdrawn", "expired"},
+        "consent": {"registered", "withdrawn", "expired", "answered"},
         "envelope": {"accepted", "refused", "released", "acknowledged", "expired", "destroyed"},
         "task": {"transition"},
         "emergency": {"declared", "reviewed"},
-        "incident": {"opened"},
+        "incident": {"opened", "escalated"},
         "audit": {"read"},
         "admin": {"change"},
         "stats": {"published"},
@@ -72,7 +72,7 @@ def test_the_members_are_those_of_the_protocol() -> None:
     """An entry has the members of PROTOCOL §7, in its order, under their names on the wire."""
     wire = [field.alias or name for name, field in Entry.model_fields.items()]
     assert " ".join(wire) == (
-        "v index time type actor from to ref part_of envelope payload_sha256 signer_kid seal_kid agreement "
+        "v index time type actor from to ref part_of replaces envelope payload_sha256 signer_kid seal_kid agreement "
         "agreement_sha256 article statement version statement_sha256 state expires purpose sections need territory "
         "transition reason rule justification document"
     )

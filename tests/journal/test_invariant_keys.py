@@ -163,6 +163,30 @@ def test_keys_follow_each_other_without_a_gap(ledger: Ledger, tmp_path: Path) ->
     assert ledger.found(tmp_path) == []
 
 
+@pytest.mark.parametrize("sealed_to", ["the fresh key", "the revoked key"])
+def test_an_early_revocation_is_honest_when_the_fresh_key_is_used(
+    ledger: Ledger, tmp_path: Path, sealed_to: str
+) -> None:
+    """The recipient revokes an epoch and publishes another at once: what is sealed to that one passes, and no other."""
+    ledger.key("fresh epoch", SHELTER, "sealing", SEALED, start=START, before="message")
+    ledger.revocation("revoked", SHELTER, sealing_kid(SHELTER), before="message")
+    ledger["message"]["seal_kid"] = key_id(SHELTER, "sealing", SEALED)
+    if sealed_to == "the revoked key":
+        ledger["message"]["seal_kid"] = sealing_kid(SHELTER)
+    expected = [] if sealed_to == "the fresh key" else [("I4", "message", "key-revoked", "/seal_kid")]
+    assert ledger.found(tmp_path) == expected
+
+
+def test_the_next_signing_key_goes_on_where_a_revoked_one_stopped(ledger: Ledger, tmp_path: Path) -> None:
+    """The root vouches for another one, which signs the next statements and steps."""
+    fresh = signing_key(SHELTER, "fresh")
+    ledger.key("fresh signing", SHELTER, "signing", fresh.public_bytes, days=300, before="accepts")
+    ledger.revocation("revoked", SHELTER, signing_key(SHELTER).kid, before="accepts")
+    for name in ("accepts", "waits", "answer", "completes"):
+        ledger[name]["signer_kid"] = fresh.kid
+    assert ledger.found(tmp_path) == []
+
+
 def test_a_root_of_the_organisation_is_needed_for_a_revocation(ledger: Ledger, tmp_path: Path) -> None:
     """The broker cannot revoke an organisation's key by itself."""
     other = root_key(LINE, "other")

@@ -134,3 +134,13 @@ def test_a_request_of_another_form_is_malformed(data: bytes, code: str, pointer:
     with pytest.raises(MalformedError) as caught:
         SigningRequest.parse(data)
     assert (code, pointer) in {(fault.code, fault.pointer) for fault in caught.value.faults}
+
+
+def test_a_request_is_carried_as_it_was_made() -> None:
+    """What is written to the file is what the offline machine reads; what no root signs is not even written."""
+    payload = _publication()
+    request = SigningRequest.of("key-statement", payload)
+    assert request.payload == payload
+    assert SigningRequest.parse(request.encode()) == request
+    with pytest.raises(MalformedError, match="not-for-root"):
+        SigningRequest.of("ack", b'{"v":1}')

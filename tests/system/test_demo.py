@@ -38,15 +38,37 @@ def play(folder: Path, territory: str, locale: str) -> str:
         (
             "laval",
             "fr_CA.UTF-8",
-            ("Non\u00a0: Accéder à des soins", "Sur liste d’attente", "Terminé\u00a0: Place obtenue"),
+            (
+                "Non\u00a0: Accéder à des soins",
+                "Sur liste d’attente",
+                "Terminé\u00a0: Place obtenue",
+                "n’a pas consenti à transmettre cette section",
+                "Ce jeton est lié à une autre clé",
+                "la passerelle l’a détruite",
+                "l’a effacée, et l’a dit sous sa signature",
+                "Le protocole d’entente a pris fin",
+            ),
         ),
-        ("fr", "en_CA.UTF-8", ("No: Get care", "On a waiting list", "Done: Place given")),
+        (
+            "fr",
+            "en_CA.UTF-8",
+            (
+                "No: Get care",
+                "On a waiting list",
+                "Done: Place given",
+                "was already used",
+                "is not the one the sender signed",
+                "nothing happens twice",
+                "Both ends hold a signed notice",
+                "seals it to the next key by itself, and it arrives",
+            ),
+        ),
     ],
 )
 def test_a_referral_crosses_from_consent_to_outcome(
     tmp_path: Path, territory: str, locale: str, said: tuple[str, ...]
 ) -> None:
-    """The story reaches its end in the reader's language, and a second run starts clean."""
+    """The story reaches its end in the reader's language, every refusal included; a second run starts clean."""
     for _ in range(2):
         told = play(tmp_path, territory, locale)
         assert all(line in told for line in said)

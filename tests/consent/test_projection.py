@@ -90,7 +90,7 @@ def test_a_renewed_consent_is_given() -> None:
 
 def test_the_last_answer_holds() -> None:
     """A consent that was given and then withdrawn is not given; one refused and then given is."""
-    later = {"event_time": format_time(AT - DAY / 288), "worker": "int-7"}
+    later = {"event_time": format_time(AT - DAY / 1440), "worker": "int-7"}
     withdrawn = later | {"purpose": "p1", "event_state": "dpv:ConsentWithdrawn"}
     with pytest.raises(MalformedError, match="nothing-given"):
         derived_statement({"/events/3": withdrawn})

@@ -1,0 +1,1 @@
+"""What the broker answers, told in one table and published as an OpenAPI document."""
