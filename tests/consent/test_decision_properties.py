@@ -222,6 +222,9 @@ def test_whatever_passes_in_an_emergency_was_necessary(scenario: Scenario) -> No
         return
     assert isinstance(made, SealedHeader)
     assert answer.grant is None
+    deposited = scenario.passage.gate == "deposit"
+    if made.to == AUDITORS and not deposited:
+        return  # what the auditors have to read reaches them, whatever changed since it was accepted
     assert answer.article is not None
     assert answer.article.emergency
     sent = {slot.section for slot in made.slots}
@@ -233,9 +236,10 @@ def test_whatever_passes_in_an_emergency_was_necessary(scenario: Scenario) -> No
         assert sent <= {"outcome", "worker"}
     if isinstance(made, ReferralHeader):
         known = scenario.passage.justification
-        assert scenario.passage.gate == "pickup" or known == justification()
+        assert not deposited or known == justification()
     assert made.to == AUDITORS or made.exp - made.iat <= DAY
-    assert not scenario.passage.worker_barred or not isinstance(made, ReferralHeader)
+    # A worker is barred from the next deposit on: what was declared before is fetched all the same.
+    assert not (deposited and scenario.passage.worker_barred and isinstance(made, ReferralHeader))
 
 
 @given(scenario=scenarios(CONSENTED))
