@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from adapters.commands.notice_screens import notice_json, notice_line
+from adapters.commands.notice_screens import show_notices
 from adapters.commands.program import TERMINAL, AsJson, SettingsFile, app, opened, print_json, word
 from adapters.commands.screens import SHORT, Names
 from adapters.duties import Duty
@@ -35,13 +35,7 @@ def notices(as_json: AsJson = False, settings_file: SettingsFile = None) -> None
     """What the gateway told by itself, the newest first."""
     with opened(load_settings(settings_file)) as adapter:
         found, names = adapter.notices(), Names(adapter.agreements())
-    if as_json:
-        print_json([notice_json(notice) for notice in found])
-        return
-    for notice in found:
-        TERMINAL.show(f"{notice.header.ref[:SHORT]} | {notice_line(notice, names)}")
-    if not found:
-        TERMINAL.say("cli.notices.none")
+    show_notices(found, names, none="cli.notices.none", as_json=as_json)
 
 
 def _short(subject: str) -> str:

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from adapters.commands.program import TERMINAL, word
-from adapters.commands.screens import Names
+from adapters.commands.program import TERMINAL, print_json, word
+from adapters.commands.screens import SHORT, Names
 from adapters.dossier import Dossier
 from adapters.store.records import Attachment, LoggedNotice
 from consent.vocabulary import DOCUMENT_TYPES, KEPT_GROUNDS, SECTIONS, label
 from keys.documents import format_time
 
-__all__ = ["attachment_json", "attachment_line", "case_json", "case_lines", "notice_json", "notice_line"]
+__all__ = [
+    "attachment_json",
+    "attachment_line",
+    "case_json",
+    "case_lines",
+    "notice_json",
+    "notice_line",
+    "show_notices",
+]
+
+
+def show_notices(found: Sequence[LoggedNotice], names: Names, *, none: str, as_json: bool) -> None:
+    """Print notices, one a line after the referral it is about; `none` is the key of what to say without any."""
+    if as_json:
+        print_json([notice_json(notice) for notice in found])
+        return
+    for notice in found:
+        TERMINAL.show(f"{notice.header.ref[:SHORT]} | {notice_line(notice, names)}")
+    if not found:
+        TERMINAL.say(none)
 
 
 def notice_line(notice: LoggedNotice, names: Names) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, get_args
 
 import typer
 
-from adapters.commands.notice_screens import notice_json, notice_line
+from adapters.commands.notice_screens import show_notices
 from adapters.commands.program import (
     TERMINAL,
     AsJson,
@@ -18,7 +18,7 @@ from adapters.commands.program import (
     print_json,
     word,
 )
-from adapters.commands.screens import SHORT, Names
+from adapters.commands.screens import Names
 from adapters.settings import load_settings
 from consent.passage import Refused
 from consent.withdrawal_answer import Answer
@@ -33,13 +33,7 @@ def list_all(as_json: AsJson = False, settings_file: SettingsFile = None) -> Non
     """What there is to answer, the oldest first."""
     with opened(load_settings(settings_file)) as adapter:
         found, names = adapter.withdrawals(), Names(adapter.agreements())
-    if as_json:
-        print_json([notice_json(notice) for notice in found])
-        return
-    for notice in found:
-        TERMINAL.show(f"{notice.header.ref[:SHORT]} | {notice_line(notice, names)}")
-    if not found:
-        TERMINAL.say("cli.withdrawals.none")
+    show_notices(found, names, none="cli.withdrawals.none", as_json=as_json)
 
 
 @app.command("answer", help=word("cli.withdrawals.answer"))

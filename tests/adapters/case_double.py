@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -23,14 +24,14 @@ Answered = TypeVar("Answered")
 INCIDENT = "inc_" + "a" * 26
 
 
-class CaseCallsDouble:
-    """Part of `CallsDouble`."""
+class CaseCallsDouble(ABC):
+    """Part of `CallsDouble`, which says what doing a call means."""
 
     address: str
     broker: BrokerDouble
 
-    def _do(self, name: str, act: Callable[[], Answered]) -> Answered:
-        raise NotImplementedError
+    @abstractmethod
+    def _do(self, name: str, act: Callable[[], Answered]) -> Answered: ...
 
     def put_attachment(self, envelope: str, sha256: str, data: bytes) -> None:
         """Bring a sealed paper."""
