@@ -19,7 +19,7 @@ INSTALL := $(PIP) install --require-hashes --only-binary=:all: --no-deps --no-co
 INSTALL_PROJECT := $(PIP) install --no-deps --no-build-isolation --no-index --no-compile --editable .
 COMPILE := $(VENV)/bin/uv pip compile pyproject.toml --quiet --no-config --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
-	--extra gateway --extra adapter --group build $(LOCK_FLAGS)
+	--extra gateway --extra adapter --extra postgres --group build $(LOCK_FLAGS)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check fmt lock vectors docs bench clean

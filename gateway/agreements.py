@@ -10,6 +10,7 @@ from gateway import protocols
 from gateway.bodies import json_answer, read_body
 from gateway.broker import Broker
 from gateway.callers import Caller, Presented, admit, present
+from gateway.paths import named
 from gateway.polling import admitted
 from gateway.problems import ProblemError
 from gateway.store.transaction import Transaction
@@ -71,7 +72,7 @@ def _shown(tx: Transaction, caller: Caller, identifier: str, version: str) -> di
 def _of_party(tx: Transaction, caller: Caller, identifier: str, version: str) -> tuple[RegisteredAgreement, bytes]:
     """An agreement that names the caller, or that it joined since; the unknown and the others' are answered alike."""
     number = int(version) if version.isascii() and version.isdigit() and len(version) <= len(str(_MAX_VERSION)) else 0
-    found = tx.agreements.get(identifier, number)
+    found = tx.agreements.get(named(identifier), number)
     if found is None or not _concerns(tx, caller, found[0]):
         raise ProblemError("agreement-unknown", status=404)
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 
 from fastapi import FastAPI
@@ -28,6 +28,7 @@ from gateway.organisations import organisations_router
 from gateway.problems import install_problems
 from gateway.sequencer.loop import run_sequencer
 from gateway.services import services_router
+from gateway.store.engines import is_postgresql
 from gateway.timers import run_timers
 from gateway.wellknown import wellknown_router
 from gateway.withdraw_page import withdraw_page_router
@@ -59,12 +60,21 @@ _ROUTERS = (
 )
 
 
+def _standing_work(broker: Broker) -> tuple[Callable[[Broker], Coroutine[None, None, None]], ...]:
+    """What goes on for as long as the application runs."""
+    if not is_postgresql(broker.store.engine):
+        return run_sequencer, run_timers
+    from gateway.wakeups import run_wakeups  # noqa: PLC0415 - its driver is installed by those who use it only
+
+    return run_sequencer, run_timers, run_wakeups
+
+
 def create_app(broker: Broker) -> FastAPI:
     """The application of one broker; while it runs, its journal is kept up to date and what time decides is done."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        running = [asyncio.create_task(run_sequencer(broker)), asyncio.create_task(run_timers(broker))]
+        running = [asyncio.create_task(work(broker)) for work in _standing_work(broker)]
         yield
         for task in running:
             task.cancel()

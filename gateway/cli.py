@@ -6,6 +6,7 @@ import sys
 
 from gateway.commands import agreements, directory, emergencies, incidents, journal, organisations
 from gateway.commands import broker as _broker  # noqa: F401 - registers the commands of the broker itself
+from gateway.commands import roles as _roles  # noqa: F401 - registers `roles`
 from gateway.commands.program import TERMINAL, app
 
 __all__ = ["app", "main"]

@@ -20,6 +20,7 @@ from gateway.broker import Broker
 from gateway.callers import Presented, admit, present
 from gateway.consent_endings import settle
 from gateway.narrowings import narrow
+from gateway.paths import named
 from gateway.polling import admitted
 from gateway.problems import ProblemError
 from gateway.receipts import RECEIPT_KIND, receipt
@@ -78,7 +79,7 @@ def consents_router(broker: Broker) -> APIRouter:
         presented = present(request, broker)
         caller = await broker.store.write(lambda tx: admitted(broker, tx, presented, "consent:write"))
         with broker.store.reading() as tx:
-            return json_answer(_shown(tx, caller.address, identifier))
+            return json_answer(_shown(tx, caller.address, named(identifier)))
 
     return router
 

@@ -23,6 +23,11 @@ class Mailboxes:
         for event in self._waiting.get(address, ()):
             event.set()
 
+    def ring_all(self) -> None:
+        """Wake everyone, when it is not known for whom there is something."""
+        for address in tuple(self._waiting):
+            self.ring(address)
+
     @contextmanager
     def listening(self, address: Address) -> Iterator[Callable[[float], Awaitable[None]]]:
         """Listen at an address; what is given waits until it rings, or for so many seconds."""

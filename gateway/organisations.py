@@ -10,6 +10,7 @@ from gateway.broker import Broker
 from gateway.callers import Presented, admit, present
 from gateway.endings import end_sealed_to
 from gateway.key_chains import extend_chain
+from gateway.paths import named
 from gateway.polling import admitted
 from gateway.problems import ProblemError
 from gateway.store.transaction import Transaction
@@ -30,7 +31,7 @@ def organisations_router(broker: Broker) -> APIRouter:
         presented = present(request, broker)
         await broker.store.write(lambda tx: admitted(broker, tx, presented, "directory:read"))
         with broker.store.reading() as tx:
-            found = tx.organisations.get(address)
+            found = tx.organisations.get(named(address))
         if found is None:
             raise ProblemError("organisation-unknown")
         return json_answer(

@@ -76,6 +76,7 @@ STATUS: Mapping[str, int] = {
     "internal": 500,
     "storage-busy": 503,
     "storage-full": 503,
+    "database-forbidden": 503,
     "journal-missing": 503,
 }
 """Statuses by slug; where a slug is not named, the kind of error decides."""

@@ -17,6 +17,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, StringConstraints, ValidationError
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
 
 from gateway.broker import BrokerSettings
 from keys.documents import fault
@@ -32,6 +34,12 @@ FILE_VARIABLE: Final = f"{PREFIX}SETTINGS"
 MAX_FILE: Final = 64 * 1024
 """Bytes of the largest settings file."""
 _SQLITE: Final = "sqlite:///"
+_POSTGRESQL: Final = "postgresql://"
+_PARAMETERS: Final = {
+    *("host", "port", "user", "passfile", "target_session_attrs", "channel_binding", "gssencmode", "require_auth"),
+    *("sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl"),
+}
+"""What may follow the `?` of a PostgreSQL URL: where it is and how it is trusted; the rest is ours to decide."""
 _HOST: Final = r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:]{2,45}\])"
 _PUBLIC_URL = re.compile(rf"(?P<scheme>https?)://(?P<host>{_HOST})(?::[0-9]{{1,5}})?", re.ASCII)
 _LOOPBACK = re.compile(r"localhost|127(?:\.[0-9]{1,3}){3}|\[::1\]", re.ASCII)
@@ -54,12 +62,29 @@ def _public_url(url: str) -> str:
     return url
 
 
-def _database(url: str) -> str:
-    """A file of SQLite; one in memory would forget what the broker answered."""
-    path = url.removeprefix(_SQLITE)
-    if path == url or not path or path.startswith(":") or "?" in path:
+def _database(text: str) -> str:
+    """A file of SQLite, because one in memory would forget what the broker answered; or a PostgreSQL database.
+
+    Whoever may read the settings may not sign in to the database: its password is a secret of its own.
+    """
+    if text.startswith(_POSTGRESQL):
+        return _postgresql(text)
+    path = text.removeprefix(_SQLITE)
+    if path == text or not path or path.startswith(":") or "?" in path:
         raise fault("database-url")
-    return url
+    return text
+
+
+def _postgresql(text: str) -> str:
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise fault("database-url") from None
+    if url.password is not None or not {"password", "sslpassword"}.isdisjoint(url.query):
+        raise fault("secret-in-settings")
+    if not url.database or not _PARAMETERS.issuperset(url.query):
+        raise fault("database-url")
+    return text
 
 
 def _networks(text: str) -> str:
@@ -91,6 +116,8 @@ class Settings(BaseSettings):
     public_url: Annotated[str, AfterValidator(_public_url)]
     territory: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,63}$")]
     database: Annotated[str, AfterValidator(_database)] = f"{_SQLITE}gateway.sqlite3"
+    database_password: SecretStr | None = None
+    """Of the PostgreSQL role: from the folder of secrets or the environment, never from the file or the URL."""
     keystore: Path = Path("gateway.keystore")
     passphrase_file: Path | None = None
     passphrase: SecretStr | None = None
@@ -117,9 +144,22 @@ class Settings(BaseSettings):
         return f"{self.public_url.partition('://')[2]}/{self.territory}/journal/1"
 
     @property
-    def database_path(self) -> Path:
-        """The file of the database."""
-        return Path(self.database.removeprefix(_SQLITE))
+    def database_path(self) -> Path | None:
+        """The file of the database; None when a server keeps it."""
+        return Path(self.database.removeprefix(_SQLITE)) if self.database.startswith(_SQLITE) else None
+
+    @property
+    def database_place(self) -> str:
+        """The database as a person finds it: a file, or the URL of a server's without any secret."""
+        return str(self.database_path or self.database)
+
+    @property
+    def database_url(self) -> URL:
+        """The database as it is opened, with its password; it hides that when it is printed."""
+        url = make_url(self.database)
+        if self.database_password is None or self.database_path is not None:
+            return url
+        return url.set(password=self.database_password.get_secret_value())
 
     def shown(self) -> Iterator[tuple[str, str]]:
         """Every setting as it may be printed: a secret shows only that it is there."""
@@ -182,9 +222,10 @@ def _members(text: str) -> dict[str, Any]:
         place = _TOML_PLACE.search(str(error))
         line, column = (int(place[1]), int(place[2])) if place else (text.count("\n") + 1, 1)
         raise SettingsError("not-toml", line=line, column=column) from None
-    if "passphrase" in members:
-        # Whoever may read the settings could open the keys.
-        raise SettingsError("secret-in-settings", "/passphrase", line=_line_of(text, "passphrase"))
+    for secret in ("passphrase", "database_password"):
+        if secret in members:
+            # Whoever may read the settings could open the keys, or change what the broker keeps.
+            raise SettingsError("secret-in-settings", f"/{secret}", line=_line_of(text, secret))
     return members
 
 
@@ -228,5 +269,6 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     paths: dict[str, object] = {"keystore": folder / settings.keystore}
     if settings.passphrase_file is not None:
         paths["passphrase_file"] = folder / settings.passphrase_file
-    paths["database"] = f"{_SQLITE}{folder / settings.database_path}"
+    if settings.database_path is not None:
+        paths["database"] = f"{_SQLITE}{folder / settings.database_path}"
     return settings.model_copy(update=paths)

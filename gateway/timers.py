@@ -1,7 +1,7 @@
 """What time decides by itself: silence that becomes an answer, and consents, envelopes and agreements that are over.
 
-PRODUCT §5 and PROTOCOL §4. Each duty takes the lock of the journal's end, does a batch of what is due and leaves it no
-longer due, so that it may run at any time, twice, or in two processes at once.
+PRODUCT §5 and PROTOCOL §4. Each chore takes the lock of the journal's end, does a batch of what is due and leaves it no
+longer due, so that it may run at any time or twice; of several processes, one does it at a time.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from gateway.broker import Broker
 from gateway.consent_endings import end_consent
 from gateway.endings import end_expired, end_referral
 from gateway.notices import tell
+from gateway.store.store import Duty
 from gateway.store.transaction import Transaction
 from keys.errors import PasserelleError
 
@@ -34,32 +35,43 @@ async def run_timers(broker: Broker) -> None:
     """Do what is due, every `timer_seconds`, until cancelled; a failure is told and tried again."""
     while True:
         more = False
-        for duty in _DUTIES:
-            try:
-                more |= await broker.store.write(lambda tx, duty=duty: _do(broker, tx, duty))  # type: ignore[misc]  # mypy takes the default for a second argument
-            except PasserelleError as error:
-                _log.error("timer.failed", duty=duty.__name__.strip("_"), code=error.code)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the other duties must still be done
-                _log.error("timer.failed", duty=duty.__name__.strip("_"), kind=type(error).__name__)
+        try:
+            with broker.store.on_duty(Duty.TIMERS) as ours:
+                more = ours and await _round(broker)
+        except PasserelleError as error:
+            _log.error("timer.failed", code=error.code)
         await asyncio.sleep(0 if more else broker.settings.timer_seconds)
 
 
+async def _round(broker: Broker) -> bool:
+    """One batch of each chore; True when more may be left."""
+    more = False
+    for chore in _CHORES:
+        try:
+            more |= await broker.store.write(lambda tx, chore=chore: _do(broker, tx, chore))  # type: ignore[misc]  # mypy takes the default for a second argument
+        except PasserelleError as error:
+            _log.error("timer.failed", duty=chore.__name__.strip("_"), code=error.code)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other chores must still be done
+            _log.error("timer.failed", duty=chore.__name__.strip("_"), kind=type(error).__name__)
+    return more
+
+
 def tick(broker: Broker) -> None:
-    """Do all that is due now, each batch in a transaction of its own; raises what a duty raises."""
-    for duty in _DUTIES:
+    """Do all that is due now, each batch in a transaction of its own; raises what a chore raises."""
+    for chore in _CHORES:
         more = True
         while more:
             with broker.store.transaction() as tx:
-                more = _do(broker, tx, duty)
+                more = _do(broker, tx, chore)
 
 
-Duty = Callable[[Broker, Transaction, datetime], int]
+Chore = Callable[[Broker, Transaction, datetime], int]
 """Does up to `BATCH` of what is due at a moment; returns how much it did."""
 
 
-def _do(broker: Broker, tx: Transaction, duty: Duty) -> bool:
-    """One batch of one duty at the moment of the transaction, which never goes back; True when more may be left."""
-    return duty(broker, tx, tx.journal.lock(broker.clock())) >= BATCH
+def _do(broker: Broker, tx: Transaction, chore: Chore) -> bool:
+    """One batch of one chore at the moment of the transaction, which never goes back; True when more may be left."""
+    return chore(broker, tx, tx.journal.lock(broker.clock())) >= BATCH
 
 
 def _end_consents(broker: Broker, tx: Transaction, at: datetime) -> int:
@@ -115,7 +127,7 @@ def _forget(_broker: Broker, tx: Transaction, at: datetime) -> int:
     return tx.rates.forget(at) + tx.replay.forget(at)
 
 
-_DUTIES: tuple[Duty, ...] = (
+_CHORES: tuple[Chore, ...] = (
     _end_consents,
     _end_silent_referrals,
     _end_envelopes,

@@ -18,6 +18,7 @@ SLOW = frozenset(
         "keys/test_cli.py",
         "keys/test_cli_signing.py",
         "keys/test_keystore.py",
+        "system/crashes/test_every_point.py",
         "test_left_out.py",
     }
 )

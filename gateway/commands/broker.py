@@ -9,12 +9,22 @@ from collections.abc import Callable
 import typer
 
 from gateway.app import create_app
-from gateway.commands.program import TERMINAL, SettingsFile, app, now, open_keys, opened_broker, passphrase, word
+from gateway.commands.program import (
+    TERMINAL,
+    SettingsFile,
+    app,
+    check_schema,
+    now,
+    open_keys,
+    opened_broker,
+    passphrase,
+    word,
+)
 from gateway.founding import found_broker
 from gateway.logs import configure_logs
 from gateway.serving import listen, serve
 from gateway.settings import Settings, load_settings, unknown_variables
-from gateway.store.migration import SchemaError, migrate, require_current, schema_state
+from gateway.store.migration import migrate, schema_state
 from gateway.store.store import Store
 from gateway.wellknown import pin_code, pins
 from keys.errors import PasserelleError, about
@@ -42,7 +52,7 @@ def migrate_database(settings_file: SettingsFile = None) -> None:
     settings = load_settings(settings_file)
     store = _private_store(settings)
     try:
-        with about(settings.database_path):
+        with about(settings.database_place):
             before = schema_state(store)
             migrate(store)
     finally:
@@ -55,11 +65,12 @@ def check(settings_file: SettingsFile = None) -> None:
     """Show the settings without secrets, and try everything that `serve` needs; each fault is told."""
     settings = load_settings(settings_file)
     for name, value in settings.shown():
-        TERMINAL.show(f"{name:<16} {value}")
+        TERMINAL.show(f"{name:<17} {value}")
     unknown = unknown_variables(os.environ)
     for name in unknown:
         TERMINAL.complain(word("cli.unknown-variable", name=name))
-    store = Store(settings.database)
+    with about(settings.database_place):
+        store = Store(settings.database_url)
     try:
         is_current = _succeeds(lambda: _check_schema(settings, store))
         is_whole = is_current and _succeeds(lambda: _check_keys(settings, store))
@@ -94,16 +105,16 @@ def show_pins(settings_file: SettingsFile = None) -> None:
 def _private_store(settings: Settings) -> Store:
     """The database, made readable by its owner only when it is not there yet: it says who refers to whom."""
     path = settings.database_path
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path.touch(mode=0o600)
-    return Store(settings.database)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=0o600)
+    with about(settings.database_place):
+        return Store(settings.database_url)
 
 
 def _check_schema(settings: Settings, store: Store) -> None:
-    with about(settings.database_path):
-        if not settings.database_path.exists():
-            raise SchemaError("schema-empty")
-        require_current(store)
+    with about(settings.database_place):
+        check_schema(settings, store)
     TERMINAL.say("cli.schema-current")
 
 

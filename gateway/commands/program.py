@@ -21,7 +21,18 @@ from keys.errors import ForgedError, KeystoreError, MalformedError, about
 from keys.keystore import Keystore
 from keys.terminal import Terminal
 
-__all__ = ["TERMINAL", "SettingsFile", "app", "now", "open_keys", "opened_broker", "opened_store", "passphrase", "word"]
+__all__ = [
+    "TERMINAL",
+    "SettingsFile",
+    "app",
+    "check_schema",
+    "now",
+    "open_keys",
+    "opened_broker",
+    "opened_store",
+    "passphrase",
+    "word",
+]
 
 TERMINAL = Terminal("passerelle-gateway", "gateway", "consent", "journal")
 word = TERMINAL.word
@@ -55,16 +66,22 @@ def passphrase(settings: Settings, *, twice: bool = False) -> str:
 
 @contextmanager
 def opened_store(settings: Settings) -> Iterator[Store]:
-    """The database, of this program's form; raises `SchemaError`, and `StoreUnavailableError` when it is locked."""
-    store = Store(settings.database)
+    """The database, of this program's form; raises `SchemaError`, `DriverError`, `StoreUnavailableError`."""
+    with about(settings.database_place):
+        store = Store(settings.database_url)
     try:
-        with about(settings.database_path):
-            if not settings.database_path.exists():
-                raise SchemaError("schema-empty")  # to connect would make the file
-            require_current(store)
+        with about(settings.database_place):
+            check_schema(settings, store)
         yield store
     finally:
         store.close()
+
+
+def check_schema(settings: Settings, store: Store) -> None:
+    """Return only if the database is of this program's form; else `SchemaError`. No file is made."""
+    if settings.database_path is not None and not settings.database_path.exists():
+        raise SchemaError("schema-empty")  # to connect would make the file
+    require_current(store)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import structlog
 
 from gateway.broker import Broker
 from gateway.sequencer.integration import integrate
+from gateway.store.store import Duty
 from keys.errors import PasserelleError
 
 __all__ = ["run_sequencer"]
@@ -20,13 +21,14 @@ _log = structlog.get_logger("gateway")
 async def run_sequencer(broker: Broker) -> None:
     """Integrate until cancelled. A failure is told and tried again; it never stops the broker from serving."""
     while True:
+        more = False
         try:
-            more = await broker.store.write(lambda tx: integrate(tx, broker.keys.journal, broker.clock()))
-            await broker.store.write(lambda tx: tx.replay.forget(broker.clock()))
+            with broker.store.on_duty(Duty.SEQUENCER) as ours:
+                if ours:
+                    more = await broker.store.write(lambda tx: integrate(tx, broker.keys.journal, broker.clock()))
+                    await broker.store.write(lambda tx: tx.replay.forget(broker.clock()))
         except PasserelleError as error:
             _log.error("journal.integration_failed", code=error.code)
-            more = False
         except Exception as error:  # noqa: BLE001 - whatever it is, a journal that stops growing is worse
             _log.error("journal.integration_failed", kind=type(error).__name__)
-            more = False
         await asyncio.sleep(0 if more else INTERVAL)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlmodel import Field
 
-from gateway.store.tables import GatewayRow, bytes_column
+from gateway.store.tables import GatewayRow, Number, bytes_column
 
 __all__ = [
     "AttachmentRow",
@@ -28,7 +28,7 @@ class StatementEndRow(GatewayRow, table=True):
     statement: str = Field(primary_key=True)
     state: str
     at: str
-    position: int
+    position: int = Field(sa_type=Number)
     receipt: bytes | None = Field(default=None, sa_column=bytes_column(nullable=True))
 
 
@@ -46,7 +46,7 @@ class WithdrawalAnswerRow(GatewayRow, table=True):
     __tablename__ = "withdrawal_answer"
     statement: str = Field(primary_key=True)
     by: str = Field(primary_key=True)
-    position: int = Field(primary_key=True)
+    position: int = Field(primary_key=True, sa_type=Number)
     document: bytes = Field(sa_column=bytes_column())
 
 
@@ -64,7 +64,7 @@ class AttachmentRow(GatewayRow, table=True):
     header: bytes | None = Field(default=None, sa_column=bytes_column(nullable=True))
     """The clear header of its envelope, by which each fetch is decided after the envelope itself is gone."""
     payload_sha256: str | None = None
-    size: int
+    size: int = Field(sa_type=Number)
     until: str = Field(index=True)
     """When it is purged, unless its envelope is accepted or acknowledged before."""
     data: bytes = Field(sa_column=bytes_column())

@@ -88,14 +88,21 @@ class JournalTable:
         head = self.head()
         return max(_to_millisecond(now), head.time)
 
-    def head(self) -> Head:
-        """Where the journal ends, as this transaction sees it."""
+    def take(self) -> Head | None:
+        """Lock the end of the journal, if there is a journal yet, until the transaction ends."""
         if self._head is None:
             row = self._connection.execute(self._select_head).first()
             if row is None:
-                raise NotInitialisedError("journal-missing")
+                return None
             self._head = self._written = Head(row.size, parse_time(row.time))
         return self._head
+
+    def head(self) -> Head:
+        """Where the journal ends, as this transaction sees it; raises `NotInitialisedError` (journal-missing)."""
+        head = self.take()
+        if head is None:
+            raise NotInitialisedError("journal-missing")
+        return head
 
     def append(self, at: datetime, **members: object) -> Appended:
         """Append an entry of these members (PROTOCOL §7), in the form its type demands.

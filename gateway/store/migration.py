@@ -15,18 +15,20 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Connection
+from sqlalchemy.exc import ProgrammingError
 
+from gateway.store.engines import unavailable
 from gateway.store.store import Store
 from keys.errors import PasserelleError
 
-__all__ = ["SchemaError", "SchemaState", "migrate", "require_current", "schema_state"]
+__all__ = ["SchemaError", "SchemaState", "migrate", "migrations", "require_current", "schema_state"]
 
 SchemaState = Literal["empty", "behind", "current", "ahead"]
 """Where a database stands: without tables, older than this program, of this program, or newer than it."""
 
 
 class SchemaError(PasserelleError):
-    """The database is not of this program's form: schema-empty, schema-behind or schema-ahead."""
+    """The database is not of this program's form: schema-empty, -behind, -ahead or -foreign."""
 
 
 def schema_state(store: Store) -> SchemaState:
@@ -35,7 +37,7 @@ def schema_state(store: Store) -> SchemaState:
         revision = MigrationContext.configure(connection).get_current_revision()
     if revision is None:
         return "empty"
-    scripts = ScriptDirectory.from_config(_config())
+    scripts = ScriptDirectory.from_config(migrations())
     if revision == scripts.get_current_head():
         return "current"
     return "behind" if revision in {script.revision for script in scripts.walk_revisions()} else "ahead"
@@ -44,14 +46,18 @@ def schema_state(store: Store) -> SchemaState:
 def migrate(store: Store) -> None:
     """Make every table of a new database, or bring an older one up to date; what is there stays.
 
-    Raises `StoreUnavailableError` (storage-busy, storage-full), and `SchemaError` (schema-ahead) when a newer
-    release wrote it.
+    Raises `StoreUnavailableError` (storage-busy, storage-full), and `SchemaError`: schema-ahead when a newer release
+    wrote it, schema-foreign when somebody else's tables are in the way.
     """
     with store.connected(begin="BEGIN IMMEDIATE") as connection:
         try:
-            command.upgrade(_config(connection), "head")
+            command.upgrade(migrations(connection), "head")
         except CommandError:
             raise SchemaError("schema-ahead") from None
+        except ProgrammingError as error:
+            if unavailable(error) is not None:
+                raise  # translated where the connection came from
+            raise SchemaError("schema-foreign") from None
 
 
 def require_current(store: Store) -> None:
@@ -65,7 +71,8 @@ def require_current(store: Store) -> None:
         raise SchemaError("schema-ahead")
 
 
-def _config(connection: Connection | None = None) -> Config:
+def migrations(connection: Connection | None = None) -> Config:
+    """Where the migrations are, and the connection that they run on."""
     config = Config()
     folder = str(Path(__file__).parent.parent / "migrations")
     config.set_main_option("script_location", folder.replace("%", "%%"))  # a sign of its own for configparser

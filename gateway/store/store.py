@@ -3,44 +3,58 @@
 ARCHITECTURE §5 and PERFORMANCE. Requests that arrive together share one commit and one fsync, each in a savepoint
 of its own: one that is refused leaves no trace, and none is answered before the commit of all.
 
-SQLite: WAL with `synchronous=FULL`; when `write` returns, a power cut loses nothing of what it wrote.
+When `write` returns, a power cut loses nothing of what it wrote. On PostgreSQL several broker processes share one
+database: whoever writes locks the end of the journal first, and a commit wakes the others through the database.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from collections.abc import Callable, Iterator
+import secrets
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from enum import IntEnum
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy import URL, Connection, func, select
+from sqlalchemy.exc import DBAPIError
 
+from gateway.store.engines import is_postgresql, open_engine, unavailable
 from gateway.store.transaction import Transaction
 from keys.documents import Address
 from keys.errors import PasserelleError
 
-__all__ = ["Store", "StoreUnavailableError"]
+__all__ = ["CHANNEL", "Duty", "Store", "StoreUnavailableError"]
 
 GROUP = 64
 """The most requests that share one commit; more would only make the first of them wait."""
-BUSY_MILLISECONDS = 1000
-"""How long to wait for another program's lock before answering 503."""
+CHANNEL = "passerelle_mail"
+"""The channel on which a commit tells the other processes who has mail."""
+_MAX_NOTIFICATION = 7000
+"""Characters of one notification; PostgreSQL takes less than 8,000 bytes."""
 
 T = TypeVar("T")
 
 
 class StoreUnavailableError(PasserelleError):
-    """The database is locked, full or out of reach; nothing was written, and the same call may be made again."""
+    """The database is locked, full, forbidden or out of reach; nothing was written, and it may be tried again."""
+
+
+class Duty(IntEnum):
+    """What one process of a broker does for all of them; the numbers are those of PostgreSQL's advisory locks."""
+
+    SEQUENCER = 0x7061_7373_0001
+    TIMERS = 0x7061_7373_0002
 
 
 class Store:
     """The broker's database."""
 
-    def __init__(self, url: str) -> None:
-        """Open the database at a SQLAlchemy URL; nothing is created or migrated here."""
-        self.engine = _engine(url)
+    def __init__(self, url: str | URL) -> None:
+        """Open the database at a URL; nothing is connected, created or migrated here. Raises `DriverError`."""
+        self.engine = open_engine(url)
+        self.name = secrets.token_hex(8)
+        """By which this process knows its own notifications."""
         self._writer: Connection | None = None
         self._queue: list[tuple[Callable[[Transaction], Any], asyncio.Future[Any]]] = []
         self._scheduled = False
@@ -67,16 +81,37 @@ class Store:
             connection = self._connection()
             with connection.begin():
                 tx = Transaction(connection)
+                if is_postgresql(self.engine):
+                    # Before anything else, as BEGIN IMMEDIATE does: two processes that each hold a row the other
+                    # waits for would end in a deadlock.
+                    tx.journal.take()
                 yield tx
                 tx.flush()
+                self._notify(connection, tx.news)
             for address in tx.news:
                 self._committed(address)
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
         """A consistent view of what is committed; nothing may be written through it."""
-        with _translated(), self.engine.connect() as connection, connection.begin():
-            yield Transaction(connection, writes=False)
+        with _translated(), self.engine.connect() as connection:
+            if is_postgresql(self.engine):
+                connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            with connection.begin():
+                yield Transaction(connection, writes=False)
+
+    @contextmanager
+    def on_duty(self, duty: Duty) -> Iterator[bool]:
+        """Whether this process may do inside the block what one process does for all.
+
+        Nobody waits: whoever comes second leaves it to the first. The lock is that of a connection, which the server
+        ends with a process that dies, and with one that stands still. On SQLite there is one process.
+        """
+        if not is_postgresql(self.engine):
+            yield True
+            return
+        with self.connected() as connection:
+            yield bool(connection.execute(select(func.pg_try_advisory_xact_lock(int(duty)))).scalar_one())
 
     async def write(self, job: Callable[[Transaction], T]) -> T:
         """Run `job` in a transaction shared with whoever asks at the same moment; returns after the commit.
@@ -99,9 +134,24 @@ class Store:
         self.engine.dispose()
 
     def _connection(self) -> Connection:
+        if self._writer is not None and self._writer.invalidated:
+            self._writer.close()  # the server went away; the next transaction begins on a connection of its own
         if self._writer is None or self._writer.closed:
             self._writer = self.engine.connect().execution_options(begin="BEGIN IMMEDIATE")
         return self._writer
+
+    def _notify(self, connection: Connection, news: Collection[Address]) -> None:
+        """Tell the other processes, with the commit and not before it, who has mail."""
+        if not news or not is_postgresql(self.engine):
+            return
+        words, room = [self.name], _MAX_NOTIFICATION
+        for address in sorted(news):
+            if len(address) >= room:
+                connection.execute(select(func.pg_notify(CHANNEL, " ".join(words))))
+                words, room = [self.name], _MAX_NOTIFICATION
+            words.append(address)
+            room -= len(address) + 1
+        connection.execute(select(func.pg_notify(CHANNEL, " ".join(words))))
 
     def _commit_group(self) -> None:
         group, self._queue = self._queue[:GROUP], self._queue[GROUP:]
@@ -140,29 +190,8 @@ def _attempt(tx: Transaction, job: Callable[[Transaction], Any]) -> tuple[Any, E
 def _translated() -> Iterator[None]:
     try:
         yield
-    except OperationalError as error:
-        raise StoreUnavailableError(_unavailable(error)) from error
-
-
-def _unavailable(error: OperationalError) -> str:
-    code = getattr(error.orig, "sqlite_errorcode", None)
-    return "storage-full" if code == sqlite3.SQLITE_FULL else "storage-busy"
-
-
-def _engine(url: str) -> Engine:
-    if not url.startswith("sqlite"):
-        return create_engine(url)
-    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": BUSY_MILLISECONDS / 1000})
-
-    @event.listens_for(engine, "connect")
-    def _configure(connection: sqlite3.Connection, _record: object) -> None:
-        connection.isolation_level = None  # we begin and commit ourselves, so that savepoints work
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}").close()
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        # The writer takes the lock at once (IMMEDIATE): to read first and lock later is how two writers deadlock.
-        connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
-
-    return engine
+    except DBAPIError as error:
+        slug = unavailable(error)
+        if slug is None:
+            raise
+        raise StoreUnavailableError(slug) from error

@@ -7,15 +7,27 @@ in clear: what a referral says is only ever here as ciphertext.
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import BigInteger, Column, Dialect, Index, Integer, LargeBinary, TypeDecorator, UniqueConstraint, text
 from sqlalchemy.orm import registry
+from sqlalchemy.types import TypeEngine
 from sqlmodel import Field, SQLModel
 
-__all__ = ["GatewayRow", "bytes_column"]
+__all__ = ["GatewayRow", "Number", "bytes_column"]
 
 
 class GatewayRow(SQLModel, registry=registry()):
     """The broker's own registry of tables, apart from any other shell in the same process."""
+
+
+class Number(TypeDecorator[int]):
+    """A whole number as documents may hold it, up to 2⁵³; PostgreSQL's plain integers end at 2³¹."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[int]:
+        """SQLite's only integers have 64 bits, and its keys must be called by their plain name."""
+        return dialect.type_descriptor(Integer() if dialect.name == "sqlite" else BigInteger())
 
 
 def bytes_column(*, nullable: bool = False) -> Column[bytes]:
@@ -27,7 +39,7 @@ class InstanceRow(GatewayRow, table=True):
     """Which broker this database belongs to; one row, written by `init` and never again."""
 
     __tablename__ = "instance"
-    id: int = Field(primary_key=True)
+    id: int = Field(primary_key=True, sa_type=Number)
     territory: str
     origin: str
     created: str
@@ -37,8 +49,8 @@ class JournalHeadRow(GatewayRow, table=True):
     """The end of the journal: how many leaves, and the time of the last; locked first by every transaction."""
 
     __tablename__ = "journal_head"
-    id: int = Field(primary_key=True)
-    size: int
+    id: int = Field(primary_key=True, sa_type=Number)
+    size: int = Field(sa_type=Number)
     time: str
 
 
@@ -46,7 +58,7 @@ class JournalLeafRow(GatewayRow, table=True):
     """A leaf, in journal order; only ever inserted."""
 
     __tablename__ = "journal_leaf"
-    position: int = Field(primary_key=True)
+    position: int = Field(primary_key=True, sa_type=Number)
     leaf: bytes = Field(sa_column=bytes_column())
 
 
@@ -54,7 +66,7 @@ class JournalOpeningRow(GatewayRow, table=True):
     """The entry and salt behind a leaf; only an eraser may delete it."""
 
     __tablename__ = "journal_opening"
-    position: int = Field(primary_key=True)
+    position: int = Field(primary_key=True, sa_type=Number)
     entry: bytes = Field(sa_column=bytes_column())
     salt: bytes = Field(sa_column=bytes_column())
 
@@ -64,16 +76,16 @@ class JournalPartyRow(GatewayRow, table=True):
 
     __tablename__ = "journal_party"
     address: str = Field(primary_key=True)
-    position: int = Field(primary_key=True)
+    position: int = Field(primary_key=True, sa_type=Number)
 
 
 class JournalTileRow(GatewayRow, table=True):
     """A hash tile of C2SP tlog-tiles, rewritten longer until it holds 256 hashes."""
 
     __tablename__ = "journal_tile"
-    level: int = Field(primary_key=True)
-    number: int = Field(primary_key=True)
-    width: int
+    level: int = Field(primary_key=True, sa_type=Number)
+    number: int = Field(primary_key=True, sa_type=Number)
+    width: int = Field(sa_type=Number)
     data: bytes = Field(sa_column=bytes_column())
 
 
@@ -81,7 +93,7 @@ class JournalCheckpointRow(GatewayRow, table=True):
     """A published checkpoint and the right edge of its tree; every one is kept."""
 
     __tablename__ = "journal_checkpoint"
-    size: int = Field(primary_key=True)
+    size: int = Field(primary_key=True, sa_type=Number)
     time: str = Field(primary_key=True)
     note: bytes = Field(sa_column=bytes_column())
     peaks: bytes = Field(sa_column=bytes_column())
@@ -97,7 +109,7 @@ class OrganisationRow(GatewayRow, table=True):
     active: bool
     scopes: str
     root_fingerprint: str
-    chain_seq: int
+    chain_seq: int = Field(sa_type=Number)
     chain_head: str
 
 
@@ -106,9 +118,9 @@ class KeyStatementRow(GatewayRow, table=True):
 
     __tablename__ = "key_statement"
     org: str = Field(primary_key=True)
-    seq: int = Field(primary_key=True)
+    seq: int = Field(primary_key=True, sa_type=Number)
     sha256: str
-    position: int
+    position: int = Field(sa_type=Number)
     time: str
     document: bytes = Field(sa_column=bytes_column())
 
@@ -123,8 +135,8 @@ class PublishedKeyRow(GatewayRow, table=True):
     public: bytes = Field(sa_column=bytes_column())
     not_before: str
     not_after: str
-    position: int
-    revoked_index: int | None = None
+    position: int = Field(sa_type=Number)
+    revoked_index: int | None = Field(default=None, sa_type=Number)
 
 
 class AgreementRow(GatewayRow, table=True):
@@ -132,7 +144,7 @@ class AgreementRow(GatewayRow, table=True):
 
     __tablename__ = "agreement"
     id: str = Field(primary_key=True)
-    version: int = Field(primary_key=True)
+    version: int = Field(primary_key=True, sa_type=Number)
     sha256: str
     state: str
     ended: str | None = None
@@ -144,7 +156,7 @@ class AgreementPartyRow(GatewayRow, table=True):
 
     __tablename__ = "agreement_party"
     id: str = Field(primary_key=True)
-    version: int = Field(primary_key=True)
+    version: int = Field(primary_key=True, sa_type=Number)
     address: str = Field(primary_key=True, index=True)
     signature: bytes | None = Field(default=None, sa_column=bytes_column(nullable=True))
 
@@ -157,7 +169,7 @@ class StatementRow(GatewayRow, table=True):
         Index("statement_newest", "id", unique=True, sqlite_where=text("newest"), postgresql_where=text("newest")),
     )
     id: str = Field(primary_key=True)
-    version: int = Field(primary_key=True)
+    version: int = Field(primary_key=True, sa_type=Number)
     newest: bool
     issuer: str
     sha256: str
@@ -172,7 +184,7 @@ class StatementUseRow(GatewayRow, table=True):
     __tablename__ = "statement_use"
     statement: str = Field(primary_key=True)
     gid: str = Field(primary_key=True)
-    uses: int
+    uses: int = Field(sa_type=Number)
 
 
 class ReferralRow(GatewayRow, table=True):
@@ -218,7 +230,7 @@ class EnvelopeRow(GatewayRow, table=True):
     ref: str
     sender: str
     recipient: str
-    seq: int
+    seq: int = Field(sa_type=Number)
     statement: str | None = Field(default=None, index=True)
     """Of a referral or message that rests on a consent: which one."""
     stored: bool
@@ -232,7 +244,7 @@ class EnvelopeRow(GatewayRow, table=True):
     leased_until: str | None = None
     held_until: str | None = None
     """When it is judged again, while a suspension that may be lifted keeps it from being handed out."""
-    position: int
+    position: int = Field(sa_type=Number)
     exp: str
     seal_kid: str | None = None
     """Of what is sealed: the key of its recipient that opens it, so that its revocation finds what waits for it."""

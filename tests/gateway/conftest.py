@@ -1,35 +1,88 @@
-"""What the tests of the broker share: a world of its own for each, copied from one that was made once."""
+"""What the tests of the broker share: a world of its own for each, copied from one that was made once.
+
+Each test that asks for a world runs twice: on SQLite and on a real PostgreSQL.
+"""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
 
 from gateway.store.store import Store
+from tests.databases import Server, running_server
 from tests.gateway.first_day import make_database
 from tests.gateway.paper_world import with_papers
 from tests.gateway.world import World
 
+Copies = Callable[[], AbstractContextManager[str]]
+
 
 @pytest.fixture(scope="session")
-def first_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The database that every world begins with."""
-    path = tmp_path_factory.mktemp("broker") / "first-day.sqlite3"
-    make_database(path)
-    return path
+def server() -> Iterator[Server]:
+    """A PostgreSQL server for this test run."""
+    with running_server() as started:
+        yield started
 
 
 @pytest.fixture
-def world(first_day: Path, tmp_path: Path) -> Iterator[World]:
+def own_server() -> Iterator[Server]:
+    """A PostgreSQL server that nobody else uses, to be stopped."""
+    with running_server() as started:
+        yield started
+
+
+@pytest.fixture(scope="session", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def copies(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Copies:
+    """Makes copies of the database that every world begins with; each is gone when its block ends."""
+    folder = tmp_path_factory.mktemp("broker")
+    if request.param == "sqlite":
+        path = folder / "first-day.sqlite3"
+        make_database(f"sqlite:///{path}")
+
+        @contextmanager
+        def copied() -> Iterator[str]:
+            copy = Path(tmp_path_factory.mktemp("world")) / "gateway.sqlite3"
+            shutil.copy(path, copy)
+            yield f"sqlite:///{copy}"
+
+        return copied
+    started: Server = request.getfixturevalue("server")
+    template = started.create()
+    make_database(started.url(template))
+
+    @contextmanager
+    def cloned() -> Iterator[str]:
+        name = started.create(template)
+        try:
+            yield started.url(name)
+        finally:
+            started.drop(name)
+
+    return cloned
+
+
+@pytest.fixture
+def world(copies: Copies) -> Iterator[World]:
     """A broker of the invented territory, ready to be called."""
-    path = tmp_path / "gateway.sqlite3"
-    shutil.copy(first_day, path)
-    store = Store(f"sqlite:///{path}")
-    try:
-        yield World(store)
-    finally:
-        store.close()
+    with copies() as url:
+        store = Store(url)
+        try:
+            yield World(store)
+        finally:
+            store.close()
+
+
+@pytest.fixture
+def second_world(copies: Copies) -> Iterator[World]:
+    """Another broker of the same beginning, with a database of its own."""
+    with copies() as url:
+        store = Store(url)
+        try:
+            yield World(store)
+        finally:
+            store.close()
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ import json
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -154,11 +153,10 @@ def _lies(document: Json) -> Callable[[], Json]:
     return lambda: lies
 
 
-def main(folder: Path, run: str) -> None:
+def main(url: str, run: str) -> None:
     """Make a world in which something happened already, explore it, and print the result as JSON."""
-    path = folder / f"{run}.sqlite3"
-    make_database(path)
-    store = Store(f"sqlite:///{path}")
+    make_database(url)
+    store = Store(url)
     try:
         world = World(store)
         world.picked_up()
@@ -172,4 +170,4 @@ def main(folder: Path, run: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(sys.argv[1], sys.argv[2])

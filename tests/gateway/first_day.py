@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -111,9 +110,9 @@ def enrolment_of(address: str) -> Enrolment:
     return Enrolment(address, PARTIES[address][0], "CA-QC", tuple(statements_of(address)))
 
 
-def make_database(path: Path) -> None:
+def make_database(url: str) -> None:
     """Everything up to the day of the tests: the journal, the partners, and their agreement in force."""
-    store = Store(f"sqlite:///{path}")
+    store = Store(url)
     migrate(store)
     keys, document = broker_keys(), the_agreement()
     broker = Broker(SETTINGS, store, keys, lambda: AT)

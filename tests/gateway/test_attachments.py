@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from gateway.attachments import HELD_QUOTA, MAX_SEALED, MIN_SEALED, QUOTA, UNDEPOSITED_KEPT
 from gateway.audit_bundles import export_bundle
@@ -158,7 +159,9 @@ def test_all_that_one_organisation_has_here_is_limited(papers: World) -> None:
     assert bring(papers.line).status_code == 201
     assert papers.line.deposit(referral_with_papers(papers)).status_code == 201
     papers.act(
-        lambda tx, _: tx.connection.exec_driver_sql("UPDATE attachment SET size = ?", (HELD_QUOTA - len(PAPER) + 1,))
+        lambda tx, _: tx.connection.execute(
+            text("UPDATE attachment SET size = :size"), {"size": HELD_QUOTA - len(PAPER) + 1}
+        )
     )
     assert refusal_of(bring(papers.line, envelope=OTHER_ID)) == (429, "attachment-quota")
     assert bring(papers.shelter, envelope=OTHER_ID).status_code == 201

@@ -20,11 +20,9 @@ from tests.keys.ceremony import play
 
 @pytest.fixture
 def operator(world: World, tmp_path: Path) -> Operator:
-    """Somebody at the keyboard of the host on which the broker of `world` keeps its database."""
-    assert (tmp_path / "gateway.sqlite3").exists()
-    assert world.broker.store is not None
+    """Somebody at the keyboard of a host from which the database of `world` is reached."""
     made = Operator(tmp_path)
-    made.write_settings()
+    made.write_settings(database=str(world.broker.store.engine.url).replace("+psycopg", ""))
     return made
 
 

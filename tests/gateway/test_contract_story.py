@@ -4,17 +4,11 @@ One long day in two worlds: each call is made as adapters make it, with real sig
 is held against the document as it comes in, as in every other test of the broker (`tests.gateway.contract`).
 """
 
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 from httpx2 import Response
 
 from consent.envelope import UnverifiedEnvelope
 from gateway import protocols
 from gateway.contract.document import CALLS
-from gateway.store.store import Store
 from keys import strictjson
 from keys.attachments import seal_attachment
 from keys.documents import encode, format_time, sha256_hex
@@ -59,18 +53,6 @@ PAPER_PATH = f"/v1/attachments/{sha256_hex(PAPER)}?envelope={PAPER_ENVELOPE}"
 GRANTED: dict[str, object] = {"/grants/0/sections/4": "documents"}
 FIRST_REFUSAL = 400
 Seen = set[tuple[str, int]]
-
-
-@pytest.fixture
-def second_world(first_day: Path, tmp_path: Path) -> Iterator[World]:
-    """Another broker, beginning with the same first day."""
-    path = tmp_path / "second.sqlite3"
-    shutil.copy(first_day, path)
-    store = Store(f"sqlite:///{path}")
-    try:
-        yield World(store)
-    finally:
-        store.close()
 
 
 def _watch(world: World, seen: Seen) -> None:
@@ -173,14 +155,19 @@ def _mismatch(world: World, wire: bytes) -> bytes:
     return sign("mismatch", strictjson.dumps(report), (signing_key(SHELTER),)).encode()
 
 
+def play_the_day(world: World, second_world: World) -> None:
+    """Make each call of the document succeed, in one of two worlds."""
+    _anybody(world)
+    _agreements_and_keys(world)
+    _consents(world)
+    _papers_and_emergencies(second_world)
+
+
 def test_every_success_of_the_document_happens(world: World, second_world: World) -> None:
     """No call, and no status by which one succeeds, is told of that cannot be reached; and no other succeeds."""
     seen: Seen = set()
     _watch(world, seen)
     _watch(second_world, seen)
-    _anybody(world)
-    _agreements_and_keys(world)
-    _consents(world)
-    _papers_and_emergencies(second_world)
+    play_the_day(world, second_world)
     told = {(call.operation, status) for call in CALLS for status in call.answers if status < FIRST_REFUSAL}
     assert {each for each in seen if each[1] < FIRST_REFUSAL} == told

@@ -52,7 +52,11 @@ def test_the_example_loads_and_names_every_setting() -> None:
     settings = load_settings(path)
     assert settings.territory == "laval"
     text = path.read_text(encoding="utf-8")
-    assert [name for name in Settings.model_fields if name != "passphrase" and f"\n{name} = " not in text] == []
+    assert [
+        name
+        for name in Settings.model_fields
+        if name not in {"passphrase", "database_password"} and f"\n{name} = " not in text
+    ] == []
 
 
 def test_every_missing_setting_is_named_at_once(file: Path) -> None:
@@ -75,7 +79,15 @@ def test_every_missing_setting_is_named_at_once(file: Path) -> None:
         ('host = ""', "setting-wrong"),
         ("keystore = 5", "setting-wrong"),
         ('log_level = "loud"', "unknown-code"),
-        ('database = "postgresql://user:secret@db/x"', "database-url"),
+        ('database = "postgresql://user:secret@db/x"', "secret-in-settings"),
+        ('database = "postgresql://user@db/x?password=secret"', "secret-in-settings"),
+        ('database = "postgresql://user@db/x?sslmode=verify-full&sslpassword=secret"', "secret-in-settings"),
+        ('database = "postgresql://user@db/"', "database-url"),
+        ('database = "postgresql://user@db:port/x"', "database-url"),
+        ('database = "postgresql://user@db/x?options=-c%20fsync%3Doff"', "database-url"),
+        ('database = "postgresql+psycopg2://user@db/x"', "database-url"),
+        ('database = "mysql://user@db/x"', "database-url"),
+        ('database_password = "written here"', "secret-in-settings"),
         ('database = "sqlite://"', "database-url"),
         ('database = "sqlite:///:memory:"', "database-url"),
         ('portt = "8440"', "setting-unknown"),
@@ -204,3 +216,25 @@ def test_a_fault_never_repeats_a_value(file: Path) -> None:
     for language in ("fr", "en"):
         assert "canari" not in words.explain(refused.value, "fr" if language == "fr" else "en")
     assert "canari" not in str(refused.value)
+
+
+@pytest.mark.parametrize("from_folder", [True, False])
+def test_a_database_password_is_a_secret_of_its_own(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, from_folder: bool
+) -> None:
+    """It comes from the folder of secrets or the environment, reaches the server, and is shown by nothing."""
+    if from_folder:
+        folder = tmp_path / "secrets"
+        folder.mkdir()
+        (folder / "passerelle_gateway_database_password").write_text("mot canari/@:\n", encoding="utf-8")
+        monkeypatch.setenv(f"{PREFIX}SECRETS_DIR", str(folder))
+    else:
+        monkeypatch.setenv(f"{PREFIX}DATABASE_PASSWORD", "mot canari/@:")
+    place = "postgresql://passerelle@db.example:5432/laval?sslmode=verify-full"
+    file.write_text(f'{NEEDED}database = "{place}"\n', encoding="utf-8")
+    settings = load_settings(file)
+    assert (settings.database_url.password, settings.database_url.host) == ("mot canari/@:", "db.example")
+    assert (settings.database_place, settings.database_path) == (place, None)
+    shown = f"{settings!r}{dict(settings.shown())}{settings.database_url!r}{settings.database_url}"
+    assert "canari" not in shown
+    assert dict(settings.shown())["database_password"] == "••••••••"

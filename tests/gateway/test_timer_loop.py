@@ -4,8 +4,10 @@ import asyncio
 import time
 
 import pytest
+from sqlalchemy import update
 from starlette.testclient import TestClient
 
+from gateway.store.tables import StatementRow
 from gateway.timers import run_timers
 from tests.builders import STATEMENT_ID
 from tests.gateway.endings import told
@@ -30,7 +32,8 @@ def test_the_broker_looks_by_itself_while_it_serves(world: World) -> None:
 def test_a_duty_that_fails_does_not_stop_the_others(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     """A row that cannot be read keeps its own kind from being done, and nothing else; the log names no one."""
     world.picked_up()
-    world.act(lambda tx, _: tx.connection.exec_driver_sql("UPDATE statement SET not_after = '', document = x'00'"))
+    spoiled = update(StatementRow).values(not_after="", document=b"\0")
+    world.act(lambda tx, _: tx.connection.execute(spoiled))
     world.clock.move(hours=1)
 
     async def play() -> None:

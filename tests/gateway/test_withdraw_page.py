@@ -17,6 +17,7 @@ from gateway.rates import BY_PAGE
 from gateway.words import words
 from keys.words import Language
 from tests.builders import AT, LINE
+from tests.databases import held
 from tests.gateway.endings import CODE, OTHER_CODE, kept_bytes, register, say, told
 from tests.gateway.first_day import SETTINGS, broker_keys
 from tests.gateway.sign_in import URL
@@ -274,10 +275,9 @@ def test_a_code_in_the_address_is_not_read(world: World) -> None:
 def test_a_busy_database_is_told_in_words(world: World) -> None:
     """503 as a page that says the code is still good, not as a document for machines."""
     register(world.line)
-    with world.broker.store.connected("BEGIN IMMEDIATE"):
+    with held(world.broker.store):
         answer = _send(world, CODE)
-    assert answer.status_code == 503
-    assert words("page.withdraw.error-busy", "en", seconds=2) in answer.text
+    assert (answer.status_code, words("page.withdraw.error-busy", "en", seconds=2) in answer.text) == (503, True)
     assert _send(world, CODE).status_code == 200
 
 

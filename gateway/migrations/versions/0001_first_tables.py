@@ -14,7 +14,8 @@ def _text(name: str, *, primary_key: bool = False, nullable: bool = False) -> sa
 
 
 def _number(name: str, *, primary_key: bool = False, nullable: bool = False) -> sa.Column[int]:
-    return sa.Column(name, sa.Integer(), primary_key=primary_key, nullable=nullable)
+    kind = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    return sa.Column(name, kind, primary_key=primary_key, nullable=nullable)
 
 
 def _bytes(name: str, *, nullable: bool = False) -> sa.Column[bytes]:

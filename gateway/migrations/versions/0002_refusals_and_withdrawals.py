@@ -18,6 +18,11 @@ def _text(name: str, *, primary_key: bool = False, nullable: bool = False) -> sa
     return sa.Column(name, sa.String(), primary_key=primary_key, nullable=nullable)
 
 
+def _number(name: str, *, primary_key: bool = False) -> sa.Column[int]:
+    kind = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    return sa.Column(name, kind, primary_key=primary_key, autoincrement=False, nullable=False)
+
+
 def _bytes(name: str, *, nullable: bool = False) -> sa.Column[bytes]:
     return sa.Column(name, sa.LargeBinary(), nullable=nullable)
 
@@ -155,7 +160,7 @@ def _make_consent_tables() -> None:
         _text("statement", primary_key=True),
         _text("state"),
         _text("at"),
-        sa.Column("position", sa.Integer(), nullable=False),
+        _number("position"),
         _bytes("receipt", nullable=True),
     )
     op.create_table(
@@ -168,7 +173,7 @@ def _make_consent_tables() -> None:
         "withdrawal_answer",
         _text("statement", primary_key=True),
         _text("by", primary_key=True),
-        sa.Column("position", sa.Integer(), primary_key=True, autoincrement=False),
+        _number("position", primary_key=True),
         _bytes("document"),
     )
     op.create_table("rate", _text("source", primary_key=True), _text("until"))
@@ -184,7 +189,7 @@ def _make_case_tables() -> None:
         _text("recipient", nullable=True),
         _bytes("header", nullable=True),
         _text("payload_sha256", nullable=True),
-        sa.Column("size", sa.Integer(), nullable=False),
+        _number("size"),
         _text("until"),
         _bytes("data"),
     )

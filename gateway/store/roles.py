@@ -1,0 +1,87 @@
+"""Who may do what in a PostgreSQL database: the broker, whoever erases openings, and whoever only reads.
+
+ARCHITECTURE §5. The tables belong to the role that migrates. The broker itself may add to the journal and never change
+it: what PROTOCOL §7 promises is then also refused by the database, whoever takes the broker over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from gateway.store import case_tables  # noqa: F401 - its tables are part of the metadata
+from gateway.store.tables import (
+    GatewayRow,
+    InstanceRow,
+    JournalCheckpointRow,
+    JournalHeadRow,
+    JournalLeafRow,
+    JournalOpeningRow,
+    JournalPartyRow,
+    KeyStatementRow,
+)
+
+__all__ = ["Roles", "grant_roles", "role_statements"]
+
+_ADDED_TO = {
+    row.__tablename__
+    for row in (JournalLeafRow, JournalOpeningRow, JournalPartyRow, JournalCheckpointRow, KeyStatementRow)
+}
+"""What the broker writes once."""
+_RIGHTS = {
+    **dict.fromkeys(_ADDED_TO, "SELECT, INSERT"),
+    InstanceRow.__tablename__: "SELECT",
+    JournalHeadRow.__tablename__: "SELECT, UPDATE",
+    "alembic_version": "SELECT",
+}
+"""What the application may do with a table; with any other, everything but to change its form."""
+_EVERYTHING = "SELECT, INSERT, UPDATE, DELETE"
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """The names of the three roles, which nobody signs in as: accounts are made members of one of them."""
+
+    prefix: str
+
+    @property
+    def application(self) -> str:
+        """For `serve` and the operator's commands, but `init`, `migrate` and `roles`."""
+        return f"{self.prefix}_application"
+
+    @property
+    def eraser(self) -> str:
+        """For whoever erases openings, and can neither read nor change anything."""
+        return f"{self.prefix}_eraser"
+
+    @property
+    def reader(self) -> str:
+        """For the console, which changes nothing."""
+        return f"{self.prefix}_reader"
+
+
+def role_statements(roles: Roles, schema: str = "public") -> Iterator[str]:
+    """The SQL that makes the roles, or brings them to what they may do in this release; it may be run again.
+
+    The prefix is one that needs no quotation marks inside quotation marks; the command line sees to that.
+    """
+    for name in (roles.application, roles.eraser, roles.reader):
+        known = "WHEN duplicate_object OR unique_violation"
+        yield f'DO $$ BEGIN CREATE ROLE "{name}" NOLOGIN; EXCEPTION {known} THEN NULL; END $$'
+        yield f'REVOKE ALL ON ALL TABLES IN SCHEMA "{schema}" FROM "{name}"'
+        yield f'GRANT USAGE ON SCHEMA "{schema}" TO "{name}"'
+    for table in sorted({*GatewayRow.metadata.tables, "alembic_version"}):
+        yield f'GRANT {_RIGHTS.get(table, _EVERYTHING)} ON "{schema}"."{table}" TO "{roles.application}"'
+        yield f'GRANT SELECT ON "{schema}"."{table}" TO "{roles.reader}"'
+    opening = f'"{schema}"."{JournalOpeningRow.__tablename__}"'
+    yield f'GRANT DELETE ON {opening} TO "{roles.eraser}"'
+    yield f'GRANT SELECT (position) ON {opening} TO "{roles.eraser}"'
+
+
+def grant_roles(connection: Connection, roles: Roles) -> None:
+    """Run the statements in a transaction of the role that owns the tables, on the schema that it uses."""
+    schema = str(connection.exec_driver_sql("SELECT current_schema()").scalar_one())
+    for statement in role_statements(roles, schema):
+        connection.exec_driver_sql(statement)

@@ -1,0 +1,128 @@
+"""Migrations on both engines: from nothing, and from the first release with rows in it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import bindparam, text, update
+from sqlalchemy.types import LargeBinary
+
+from gateway.store.migration import SchemaError, migrate, migrations, require_current, schema_state
+from gateway.store.store import Store
+from gateway.store.tables import GatewayRow, JournalHeadRow
+from keys import strictjson
+from keys.documents import format_time
+from tests.builders import AT, DAY, LINE, REF, SHELTER, STATEMENT_ID, signed_statement, statement
+from tests.databases import Server
+
+_HEAD = JournalHeadRow.__table__  # type: ignore[attr-defined]  # SQLModel gives each table class its table
+DUE = AT + DAY
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """An empty database of either engine."""
+    server: Server | None = request.getfixturevalue("server") if request.param == "postgresql" else None
+    name = server.create() if server else ""
+    opened = Store(server.url(name) if server else f"sqlite:///{tmp_path / 'gateway.sqlite3'}")
+    yield opened
+    opened.close()
+    if server:
+        server.drop(name)
+
+
+def _first_release(store: Store) -> None:
+    """The tables of 0001, with a consent, a referral that awaits an answer, and an envelope of it."""
+    state = strictjson.dumps({"respond_by": format_time(DUE)}).decode()
+    with store.connected("BEGIN IMMEDIATE") as connection:
+        command.upgrade(migrations(connection), "0001")
+        connection.execute(
+            text("INSERT INTO statement VALUES (:id, 1, true, :by, 'x', :document, :none)").bindparams(
+                bindparam("document", type_=LargeBinary), bindparam("none", b"", type_=LargeBinary)
+            ),
+            {"id": STATEMENT_ID, "by": LINE, "document": signed_statement(statement()).encode()},
+        )
+        connection.execute(
+            text("INSERT INTO referral VALUES (:ref, :a, :b, 'agr', :s, 'p', NULL, 'requested', :state)"),
+            {"ref": REF, "a": LINE, "b": SHELTER, "s": STATEMENT_ID, "state": state},
+        )
+        connection.execute(
+            text(
+                "INSERT INTO envelope VALUES"
+                " ('env', 'x', :ref, :a, :b, 0, false, true, NULL, 1, 'never', NULL, :none, NULL)"
+            ).bindparams(bindparam("none", b"", type_=LargeBinary)),
+            {"ref": REF, "a": LINE, "b": SHELTER},
+        )
+
+
+def test_migrations_and_tables_are_the_same(store: Store) -> None:
+    """Alembic finds no difference between what migrations make and what the tables describe."""
+    migrate(store)
+    with store.connected() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), GatewayRow.metadata) == []
+    migrate(store)
+    require_current(store)
+
+
+def test_the_first_release_is_refused_and_then_completed(store: Store) -> None:
+    """Its rows stay, and what the new columns need is taken from the documents that it kept."""
+    _first_release(store)
+    assert schema_state(store) == "behind"
+    with pytest.raises(SchemaError) as refused:
+        require_current(store)
+    assert refused.value.code == "schema-behind"
+    migrate(store)
+    require_current(store)
+    with store.connected() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), GatewayRow.metadata) == []
+    with store.reading() as tx:
+        rows = tx.connection
+        [ends] = rows.execute(text("SELECT not_after FROM statement")).scalars()
+        assert ends == format_time(statement().not_after)
+        assert rows.execute(text("SELECT answer_by FROM referral")).scalar_one() == format_time(DUE)
+        [envelope] = rows.execute(text("SELECT kind, statement, stored, replaced FROM envelope")).all()
+        assert tuple(envelope) == ("referral", STATEMENT_ID, False, False)
+        assert tx.referrals.unanswered(DUE, 5) == [REF]
+
+
+@pytest.mark.slow
+def test_tables_of_somebody_else_are_left_alone(server: Server) -> None:
+    """A PostgreSQL database that is in use for something else is refused whole."""
+    name = server.create()
+    store = Store(server.url(name))
+    with store.connected() as connection:
+        connection.execute(text("CREATE TABLE envelope (x INTEGER)"))
+    with pytest.raises(SchemaError) as refused:
+        migrate(store)
+    assert refused.value.code == "schema-foreign"
+    with store.connected() as connection:
+        tables = connection.execute(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")).scalars().all()
+    assert tables == ["envelope"]
+    store.close()
+    server.drop(name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [2**31, 2**53 - 1])
+def test_numbers_have_room(server: Server, number: int) -> None:
+    """What a partner may choose, up to 2⁵³, fits into every numeric column."""
+    name = server.create()
+    store = Store(server.url(name))
+    migrate(store)
+    numeric = text(
+        "SELECT DISTINCT data_type FROM information_schema.columns WHERE table_schema = 'public'"
+        " AND data_type IN ('smallint', 'integer', 'bigint', 'numeric')"
+    )
+    with store.connected() as connection:
+        assert connection.execute(numeric).scalars().all() == ["bigint"]
+    with store.transaction() as tx:
+        tx.journal.create("laval", "p.example/laval/journal/1", AT)
+        tx.connection.execute(update(_HEAD).values(size=number))
+    with store.reading() as tx:
+        assert tx.journal.head().size == number
+        assert tx.journal.openings_of("line@laval", number, 10) == []
+    store.close()
+    server.drop(name)
