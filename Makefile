@@ -35,7 +35,7 @@ demo: $(VENV)/.running ## play one referral from end to end (TERRITORY=laval|fr,
 	@exec $(PY) -m sandbox
 
 test: $(VENV)/.developing ## run every test
-	$(PY) -m pytest -n $(JOBS) --hypothesis-profile=full
+	$(PY) -m pytest -n $(JOBS) --dist loadgroup --hypothesis-profile=full
 
 check: $(VENV)/.developing ## verify format, lint, types, imports, and run the fast tests
 	$(PY) -m ruff format --check .
