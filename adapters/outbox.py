@@ -23,6 +23,7 @@ from adapters.registration import read_registration
 from adapters.renewal import seal_anew
 from adapters.store.records import Alarm, Kind, LoggedStep, Receipt, Shipment
 from adapters.store.store import StoreError, Transaction
+from adapters.unsent import was_taken_back
 from consent.envelope import EventHeader, ReferralHeader, UnverifiedEnvelope
 from keys.errors import ForgedError, PasserelleError
 
@@ -141,9 +142,12 @@ class Outbox:
     def _refuse(self, shipment: Shipment, error: PasserelleError) -> bool:
         """Keep that the broker refused something; false when it waits no more, so that nothing is to be told."""
         now = self._office.now()
+        taken_back = was_taken_back(shipment)
         with self._office.store.transaction() as tx:
-            if not tx.traffic.settle(shipment.item, "refused", problem=error.code):
+            if not tx.traffic.settle(shipment.item, "dropped" if taken_back else "refused", problem=error.code):
                 return False
+            if taken_back:
+                tx.traffic.rewrite(shipment.item, b"")  # The broker never had it, and nobody tries it again.
             if shipment.kind == "attachment":
                 _refuse_with(tx, shipment, error.code)
             elif shipment.kind == "envelope":

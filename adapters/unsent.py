@@ -19,7 +19,7 @@ from consent.envelope import Event, EventHeader, Header, ReferralHeader, SealedH
 from consent.statement import RegisteredStatement
 from keys.documents import Address
 
-__all__ = ["CANCELLED", "end_unsent", "hold_back"]
+__all__ = ["CANCELLED", "end_unsent", "hold_back", "was_taken_back"]
 
 CANCELLED: Final = "referral-cancelled"
 """Why what waited behind a referral that was cancelled before it left will not leave."""
@@ -31,7 +31,9 @@ def hold_back(address: Address, tx: Transaction, statement: RegisteredStatement,
     """Drop every sealed envelope of ours that cites a consent and that its newest version does not cover any more.
 
     Those that the broker refused for good as well, which a person could have tried again. The referral is told why;
-    what it says stays here in clear, as of any referral that did not leave, and its sealed bytes go.
+    what it says stays here in clear, as of any referral that did not leave, and its sealed bytes go. What was handed
+    over without an answer the broker may have: it is brought once more, behind the word that ends the consent, so
+    that the broker says whether it has it and can take it no more.
     """
     for shipment in tx.traffic.settled("pending", "refused"):
         header = _header(shipment)
@@ -42,10 +44,20 @@ def hold_back(address: Address, tx: Transaction, statement: RegisteredStatement,
         agreement = tx.papers.agreement(header.agreement)
         refused = taken_back(header, agreement, statement, known_referral(address, tx, header.ref), at)
         if refused is not None:
-            _drop(tx, shipment, refused)
+            if shipment.state == "pending" and shipment.attempts:
+                tx.traffic.put_behind(shipment.item, f"{statement.document.id}@{statement.document.version}")
+            else:
+                _drop(tx, shipment, refused)
             first = isinstance(header, ReferralHeader) and (shipment.state == "refused" or not shipment.attempts)
             _drop_behind(tx, shipment, header.ref, refused, whole=first)
             tx.dossiers.note_problem(header.ref, refused)
+
+
+def was_taken_back(shipment: Shipment) -> bool:
+    """Whether an envelope waited for a later version of its consent than it cites: the one that takes it back."""
+    header = _header(shipment)
+    cited = header.authority if isinstance(header, SealedHeader) else None
+    return cited is not None and shipment.after not in {None, f"{cited.statement}@{cited.version}"}
 
 
 def end_unsent(tx: Transaction, referral: Referral, event: Event, at: datetime) -> bool:

@@ -83,7 +83,7 @@ def create_app(broker: Broker) -> FastAPI:
 
     app = FastAPI(
         title="Passerelle",
-        version="0.2.0",
+        version="0.3.0",
         lifespan=lifespan,
         openapi_url=None,  # ours answers GET alone
         docs_url=None,  # its pages would load scripts from elsewhere

@@ -14,6 +14,7 @@ from consent.statement import STATEMENT_KIND
 from gateway.broker import Broker
 from gateway.journal_files import tile_data
 from gateway.sequencer.integration import integrate
+from gateway.store.engines import is_postgresql, without_time_limits
 from gateway.store.tiles import PublishedCheckpoint
 from gateway.store.transaction import Transaction
 from journal.bundle import write_bundle
@@ -36,6 +37,8 @@ def export_bundle(broker: Broker, out: BinaryIO, at: datetime) -> PublishedCheck
         with broker.store.transaction() as tx:
             more = integrate(tx, broker.keys.journal, at)
     with broker.store.reading() as tx:
+        if is_postgresql(broker.store.engine):
+            without_time_limits(tx.connection)  # the file of a large journal takes minutes, in one view of it
         checkpoint = tx.tiles.newest_checkpoint()
         if checkpoint is None:
             raise AssertionError  # one was just published

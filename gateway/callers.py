@@ -22,7 +22,7 @@ from gateway.problems import ProblemError
 from gateway.store.transaction import Transaction
 from keys.errors import UntrustedKeyError
 
-__all__ = ["Caller", "Presented", "admit", "present"]
+__all__ = ["Caller", "Presented", "admit", "admitted_scopes", "present"]
 
 _DPOP_ERRORS = {
     "token-missing": "",  # RFC 6750 §3.1: nothing was tried, so nothing is wrong
@@ -89,14 +89,23 @@ def admit(tx: Transaction, presented: Presented, at: datetime) -> Caller:
     if at >= presented.proof.until:
         # This process's clock is behind the journal by minutes: another one may have forgotten the proof already.
         raise _problem(SignInError("proof-expired"), presented.challenge)
+    scopes = admitted_scopes(tx, presented, at)
+    if not tx.replay.once("proof", presented.proof.once, presented.proof.until):
+        raise _problem(SignInError("proof-replayed"), presented.challenge)
+    return Caller(presented.address, scopes)
+
+
+def admitted_scopes(tx: Transaction, presented: Presented, at: datetime) -> frozenset[str]:
+    """What a caller may ask for at `at`, as its rows say now: asked again of whoever was made to wait.
+
+    Raises `ProblemError`, status 401: client-suspended, client-key-revoked.
+    """
     organisation = tx.organisations.get(presented.address)
     if organisation is None or not organisation.active:
         raise _problem(SignInError("client-suspended"), presented.challenge)
     if not _key_holds(tx, presented, at):
         raise _problem(SignInError("client-key-revoked"), presented.challenge)
-    if not tx.replay.once("proof", presented.proof.once, presented.proof.until):
-        raise _problem(SignInError("proof-replayed"), presented.challenge)
-    return Caller(presented.address, presented.token.scopes & organisation.scopes)
+    return presented.token.scopes & organisation.scopes
 
 
 def _key_holds(tx: Transaction, presented: Presented, at: datetime) -> bool:

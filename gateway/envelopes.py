@@ -72,12 +72,12 @@ def _deposit(broker: Broker, tx: Transaction, presented: Presented, envelope: En
     header = envelope.header
     if header.from_ != caller.address:
         raise ProblemError("sender-is-not-caller", pointer="/payload/protected/from")
-    known = tx.envelopes.get(header.id)
+    known, is_seq_taken = tx.envelopes.met(header)
     if known is not None and known.payload_sha256 == envelope.payload_sha256:
         return _Answer(receipt=known.receipt)
     if known is not None:
         raise ProblemError("envelope-id-taken", pointer="/payload/protected/id")
-    if tx.envelopes.seq_taken(header.ref, header.from_, header.seq):
+    if is_seq_taken:
         raise ProblemError("seq-taken", pointer="/payload/protected/seq")
     _check_keys(tx, envelope, at)
     decision = judge(tx, header, "deposit", caller.scopes, at)

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from gateway.bodies import news_answer, query_number
 from gateway.broker import Broker
-from gateway.callers import present
+from gateway.callers import admitted_scopes, present
 from gateway.polling import MAX_WAIT, admitted, poll
 from gateway.store.envelopes import Waiting
 from keys.strictjson import MAX_INTEGER
@@ -31,6 +31,8 @@ def events_router(broker: Broker) -> APIRouter:
 
         async def look() -> list[Waiting]:
             with broker.store.reading() as tx:
+                # It may have been suspended while it waited, and by another process of this broker.
+                admitted_scopes(tx, presented, tx.journal.lock(broker.clock()))
                 return tx.envelopes.told(caller.address, after, MAX_TOLD)
 
         return news_answer(await poll(broker, caller.address, wait, look), after)

@@ -16,11 +16,10 @@ from consent.passage import Granted, Refused
 from gateway import records
 from gateway.bodies import delivery_answer, read_body
 from gateway.broker import Broker
-from gateway.callers import Caller, present
+from gateway.callers import Caller, Presented, admitted_scopes, present
 from gateway.endings import KEY_REVOKED, MAY_PASS_LATER, end_expired, sealed_to_revoked, withhold
 from gateway.gates import judge, reread
 from gateway.polling import MAX_WAIT, admitted, poll
-from gateway.problems import ProblemError
 from gateway.store.envelopes import Waiting
 from gateway.store.transaction import Transaction
 from keys.documents import Document, parse
@@ -57,19 +56,18 @@ def inbox_router(broker: Broker) -> APIRouter:
         caller = await broker.store.write(lambda tx: admitted(broker, tx, presented, "envelope:receive"))
 
         async def look() -> list[Waiting]:
-            return await broker.store.write(lambda tx: _lease(broker, tx, caller, wanted.max))
+            return await broker.store.write(lambda tx: _lease(broker, tx, presented, caller, wanted.max))
 
         return delivery_answer(await poll(broker, caller.address, wanted.wait, look))
 
     return router
 
 
-def _lease(broker: Broker, tx: Transaction, caller: Caller, limit: int) -> list[Waiting]:
+def _lease(broker: Broker, tx: Transaction, presented: Presented, caller: Caller, limit: int) -> list[Waiting]:
     """Gate 2, the entry `released`, and the lease, in the transaction that hands each envelope out."""
     at = tx.journal.lock(broker.clock())
-    if tx.organisations.inactive({caller.address}):
-        # It may have been suspended while it waited; its mail stays where it is.
-        raise ProblemError("client-suspended", status=401)
+    # It may have been suspended while it waited; its mail stays where it is.
+    admitted_scopes(tx, presented, at)
     leased: list[Waiting] = []
     for _ in range(_ROUNDS):
         # A round may find nothing but what is put on hold or destroyed: what waits behind it is not made to wait.

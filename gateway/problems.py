@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from consent.passage import Refused
 from consent.remedies import WHO_CAN_FIX
+from gateway.store.engines import NOT_LET_IN
 from gateway.store.store import StoreUnavailableError
 from gateway.words import words
 from keys.errors import (
@@ -77,6 +78,7 @@ STATUS: Mapping[str, int] = {
     "storage-busy": 503,
     "storage-full": 503,
     "database-forbidden": 503,
+    "clock-differs": 503,
     "journal-missing": 503,
 }
 """Statuses by slug; where a slug is not named, the kind of error decides."""
@@ -89,6 +91,8 @@ _STATUS_BY_KIND: tuple[tuple[type[PasserelleError], int], ...] = (
     (WeakKeyError, 422),
     (MalformedError, 422),
 )
+_TOLD_AS = dict.fromkeys(NOT_LET_IN, "storage-busy")
+"""What the operator has to mend, and callers only have to wait for."""
 REFUSED = 403
 RETRY_SECONDS = {429: 5, 503: 2}
 
@@ -107,7 +111,8 @@ class ProblemError(PasserelleError):
 def problem(request: Request, error: PasserelleError) -> Response:
     """The answer to an error, in the language the request asks for."""
     status = getattr(error, "status", None) or STATUS.get(error.code) or _status_of_kind(error)
-    return _answer(request, error.code, status, error.faults, getattr(error, "headers", {}))
+    slug = _TOLD_AS.get(error.code, error.code)
+    return _answer(request, slug, status, error.faults, getattr(error, "headers", {}))
 
 
 def refusal(request: Request, refused: Refused, journal_index: int, article: str) -> Response:

@@ -40,6 +40,8 @@ async def run_timers(broker: Broker) -> None:
                 more = ours and await _round(broker)
         except PasserelleError as error:
             _log.error("timer.failed", code=error.code)
+        except Exception as error:  # noqa: BLE001 - whatever it is, consents still have to end
+            _log.error("timer.failed", kind=type(error).__name__)
         await asyncio.sleep(0 if more else broker.settings.timer_seconds)
 
 

@@ -7,9 +7,8 @@ never the truth: whoever is woken looks for itself, and whoever is not woken loo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Final
 
 import psycopg
 import structlog
@@ -17,20 +16,14 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from gateway.broker import Broker
+from gateway.store.engines import KEEP_ALIVE
 from gateway.store.store import CHANNEL
 
 __all__ = ["run_wakeups"]
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds between two tries to reach a database that went away."""
-KEEP_ALIVE: Final[Mapping[str, str | int]] = {
-    "application_name": "passerelle-wakeups",
-    "connect_timeout": 5,
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-}
-"""A connection that only listens would not notice that its server is gone."""
+_NAME = "passerelle-wakeups"
 _log = structlog.get_logger("gateway")
 
 
@@ -54,7 +47,8 @@ async def _told(broker: Broker) -> AsyncGenerator[str, None]:
     engine = broker.store.engine
     _, known = engine.dialect.create_connect_args(engine.url)
     known.pop("context", None)  # how SQLAlchemy reads values, which is no part of where the server is
-    where = make_conninfo("", **known, **KEEP_ALIVE)
+    # A connection that only listens would otherwise not notice that its server is gone.
+    where = make_conninfo("", **known, **KEEP_ALIVE, application_name=_NAME)
     async with await psycopg.AsyncConnection.connect(where, autocommit=True) as connection:
         await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
         yield ""

@@ -168,6 +168,8 @@ def escaped(key: str | int) -> str:
     A key comes from whoever sent the document: it is cut at 64 characters, and what cannot be printed (a lone
     surrogate, which no file could hold, or an escape sequence, which a terminal would obey) becomes U+FFFD.
     """
+    if isinstance(key, int) or (len(key) <= 64 and key.isascii() and key.isidentifier()):  # noqa: PLR2004 - as below
+        return str(key)
     printable = (character if character.isprintable() else "\ufffd" for character in str(key)[:64])
     return "".join(printable).replace("~", "~0").replace("/", "~1")
 

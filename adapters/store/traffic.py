@@ -120,6 +120,13 @@ class Traffic:
         self._session.add(row)
         self._session.flush()
 
+    def put_behind(self, item: str, after: str) -> None:
+        """Have something that waits wait for another item, whatever it waited for before."""
+        row = self._session.exec(select(OutboxRow).where(OutboxRow.item == item)).one()
+        row.after = after
+        self._session.add(row)
+        self._session.flush()
+
     def exchange(self, item: str, fresh: Shipment) -> None:
         """Put a shipment in the place of one that the broker refused; what waits behind it goes on waiting."""
         row = self._session.exec(select(OutboxRow).where(OutboxRow.item == item)).one()

@@ -14,6 +14,7 @@ from gateway.commands.program import (
     SettingsFile,
     app,
     check_schema,
+    check_server_of,
     now,
     open_keys,
     opened_broker,
@@ -24,7 +25,9 @@ from gateway.founding import found_broker
 from gateway.logs import configure_logs
 from gateway.serving import listen, serve
 from gateway.settings import Settings, load_settings, unknown_variables
+from gateway.store.engines import is_postgresql
 from gateway.store.migration import migrate, schema_state
+from gateway.store.roles import changes_journal, check_rights
 from gateway.store.store import Store
 from gateway.wellknown import pin_code, pins
 from keys.errors import PasserelleError, about
@@ -40,6 +43,9 @@ def init(settings_file: SettingsFile = None) -> None:
     secret = passphrase(settings, twice=True)
     store = _private_store(settings)
     try:
+        with about(settings.database_place):
+            check_server_of(store)
+            migrate(store)  # so that what keeps the tables from being made is told with the name of the database
         keys = found_broker(settings.broker, store, settings.keystore, secret, origin=settings.origin, at=now())
     finally:
         store.close()
@@ -53,6 +59,7 @@ def migrate_database(settings_file: SettingsFile = None) -> None:
     store = _private_store(settings)
     try:
         with about(settings.database_place):
+            check_server_of(store)
             before = schema_state(store)
             migrate(store)
     finally:
@@ -70,7 +77,7 @@ def check(settings_file: SettingsFile = None) -> None:
     for name in unknown:
         TERMINAL.complain(word("cli.unknown-variable", name=name))
     with about(settings.database_place):
-        store = Store(settings.database_url)
+        store = Store(settings.database_url, watch_clock=True)
     try:
         is_current = _succeeds(lambda: _check_schema(settings, store))
         is_whole = is_current and _succeeds(lambda: _check_keys(settings, store))
@@ -86,6 +93,7 @@ def serve_broker(settings_file: SettingsFile = None) -> None:
     """Serve until stopped; nothing is migrated or created."""
     settings = load_settings(settings_file)
     with opened_broker(settings) as broker:
+        _check_rights(settings, broker.store)
         listening = listen(settings.host, settings.port)
         configure_logs(settings.log_level)
         TERMINAL.say("cli.serving", url=settings.public_url, host=settings.host, port=listening.getsockname()[1])
@@ -116,6 +124,17 @@ def _check_schema(settings: Settings, store: Store) -> None:
     with about(settings.database_place):
         check_schema(settings, store)
     TERMINAL.say("cli.schema-current")
+    if _check_rights(settings, store):
+        TERMINAL.say("cli.serves-as-owner")
+
+
+def _check_rights(settings: Settings, store: Store) -> bool:
+    """Return only if the database's role may do what serving needs; True when it may even change the journal."""
+    if not is_postgresql(store.engine):
+        return False
+    with about(settings.database_place), store.connected() as connection:
+        check_rights(connection)
+        return changes_journal(connection)
 
 
 def _check_keys(settings: Settings, store: Store) -> None:

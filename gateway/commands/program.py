@@ -13,8 +13,10 @@ import typer
 from gateway.broker import Broker
 from gateway.broker_keys import BrokerKeys
 from gateway.settings import DEFAULT_FILE, FILE_VARIABLE, Settings, SettingsError
+from gateway.store.engines import is_postgresql
 from gateway.store.journal import Instance, NotInitialisedError
 from gateway.store.migration import SchemaError, require_current
+from gateway.store.server import check_clock, check_server
 from gateway.store.store import Store
 from journal.notes import open_note
 from keys.errors import ForgedError, KeystoreError, MalformedError, about
@@ -26,6 +28,7 @@ __all__ = [
     "SettingsFile",
     "app",
     "check_schema",
+    "check_server_of",
     "now",
     "open_keys",
     "opened_broker",
@@ -66,9 +69,12 @@ def passphrase(settings: Settings, *, twice: bool = False) -> str:
 
 @contextmanager
 def opened_store(settings: Settings) -> Iterator[Store]:
-    """The database, of this program's form; raises `SchemaError`, `DriverError`, `StoreUnavailableError`."""
+    """The database, of this program's form.
+
+    Raises `DriverError`, `StoreUnavailableError`, `ServerError` and `SchemaError`.
+    """
     with about(settings.database_place):
-        store = Store(settings.database_url)
+        store = Store(settings.database_url, watch_clock=True)
     try:
         with about(settings.database_place):
             check_schema(settings, store)
@@ -81,7 +87,16 @@ def check_schema(settings: Settings, store: Store) -> None:
     """Return only if the database is of this program's form; else `SchemaError`. No file is made."""
     if settings.database_path is not None and not settings.database_path.exists():
         raise SchemaError("schema-empty")  # to connect would make the file
+    check_server_of(store)
     require_current(store)
+
+
+def check_server_of(store: Store) -> None:
+    """Return only if the server of a database can be relied on, and is as late as this machine; else `ServerError`."""
+    if is_postgresql(store.engine):
+        with store.connected() as connection:
+            check_server(connection)
+            check_clock(connection, now())
 
 
 @contextmanager

@@ -32,7 +32,9 @@ def at(status: int, *slugs: str) -> Problems:
     return frozenset((status, slug) for slug in slugs)
 
 
-OUTAGE = at(500, "internal") | at(503, "storage-busy", "storage-full", "database-forbidden", "journal-missing")
+OUTAGE = at(500, "internal") | at(
+    503, "storage-busy", "storage-full", "database-forbidden", "clock-differs", "journal-missing"
+)
 """What no caller can help."""
 SIGNED_IN = (
     at(401, "token-missing", "token-wrong-scheme", "token-invalid", "token-expired", "token-wrong-key")

@@ -21,6 +21,7 @@ from gateway.oauth.forms import read_form
 from gateway.oauth.refusals import SignInError
 from gateway.oauth.server import TokenServer, VerifiedRequest
 from gateway.oauth.tokens import TokenAuthority, token_authority
+from gateway.store.transaction import Transaction
 from gateway.words import words
 from keys.words import Language, language_of_header
 
@@ -32,6 +33,7 @@ _OAUTH_ERRORS = {
     "nonce-required": "use_dpop_nonce",  # RFC 9449 §8
     "proof-missing": "invalid_dpop_proof",  # RFC 9449 §5
     "proof-invalid": "invalid_dpop_proof",
+    "proof-expired": "invalid_dpop_proof",
     "proof-replayed": "invalid_dpop_proof",
     "assertion-missing": "invalid_client",  # RFC 6749 §5.2
     "assertion-invalid": "invalid_client",
@@ -87,8 +89,12 @@ async def _sign_in(request: Request, broker: Broker, authority: TokenAuthority) 
         usable = rows.keys.usable(assertion.address, "oauth", at)
     assertion.verify(usable)
     proof.verify()
-    verified = VerifiedRequest(form, assertion, proof, at)
-    return await broker.store.write(lambda tx: TokenServer(tx, verified, authority, url).answer())
+
+    def decide(tx: Transaction) -> dict[str, object] | SignInError:
+        verified = VerifiedRequest(form, assertion, proof, tx.journal.lock(broker.clock()))
+        return TokenServer(tx, verified, authority, url).answer()
+
+    return await broker.store.write(decide)
 
 
 def _proof(request: Request, broker: Broker, at: datetime) -> Proof:

@@ -16,10 +16,12 @@ from gateway.broker import Broker
 from gateway.oauth.refusals import SignInError
 from keys.documents import b64url, from_b64url
 
-__all__ = ["NONCE_LIFE", "NonceHeader", "check_nonce", "fresh_nonce"]
+__all__ = ["CLOCKS_APART", "NONCE_LIFE", "NonceHeader", "check_nonce", "fresh_nonce"]
 
 NONCE_LIFE = timedelta(seconds=120)
 """How long a nonce may be used."""
+CLOCKS_APART = timedelta(seconds=60)
+"""How far in the future a nonce may be: two processes of one broker are each near the clock of its database."""
 _LABEL = b"passerelle/nonce/1\x00"
 _TIME_BYTES = 8
 _MILLISECOND = timedelta(milliseconds=1)
@@ -42,8 +44,9 @@ def check_nonce(secret: bytes, nonce: str | None, at: datetime) -> datetime:
     if not hmac.compare_digest(mac, _mac(secret, time)):
         raise SignInError("nonce-required", "/nonce")
     issued = _EPOCH + int.from_bytes(time) * _MILLISECOND
-    # A nonce of the future comes from a clock that was set back: the client takes another one and goes on.
-    if not issued <= at < issued + NONCE_LIFE:
+    # Another process gave it, whose clock is ahead of ours. From further ahead it comes from a clock that was set
+    # back: the client takes another one and goes on.
+    if not issued - CLOCKS_APART <= at < issued + NONCE_LIFE:
         raise SignInError("nonce-required", "/nonce")
     return issued + NONCE_LIFE
 

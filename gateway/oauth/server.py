@@ -32,7 +32,7 @@ _METHOD = "private_key_jwt"
 
 @dataclass(frozen=True, slots=True)
 class VerifiedRequest:
-    """A token request whose assertion and proof are signed as they should be: its form, both, and the moment."""
+    """A token request whose assertion and proof are signed as they should be; `at` is the transaction's moment."""
 
     form: dict[str, str]
     assertion: Assertion
@@ -120,6 +120,9 @@ class TokenServer(AuthorizationServer):  # type: ignore[misc]  # as above
     def _authenticate(self, _query_client: object, _request: OAuth2Request) -> _Client:
         """Check under the lock what may have changed since the signatures were verified, and use both up."""
         assertion, proof = self._request.assertion, self._request.proof
+        if self._request.at >= min(assertion.until, proof.until):
+            # This process's clock is behind the journal by minutes: another one may have forgotten them already.
+            raise _RefusedError(SignInError("proof-expired"))
         client = self.query_client(assertion.address)
         usable = self._tx.keys.usable(assertion.address, "oauth", self._request.at)
         if client is None or all(key.kid != assertion.kid for key in usable):

@@ -26,7 +26,7 @@ async def run_sequencer(broker: Broker) -> None:
             with broker.store.on_duty(Duty.SEQUENCER) as ours:
                 if ours:
                     more = await broker.store.write(lambda tx: integrate(tx, broker.keys.journal, broker.clock()))
-                    await broker.store.write(lambda tx: tx.replay.forget(broker.clock()))
+                    await broker.store.write(lambda tx: tx.replay.forget(tx.journal.lock(broker.clock())))
         except PasserelleError as error:
             _log.error("journal.integration_failed", code=error.code)
         except Exception as error:  # noqa: BLE001 - whatever it is, a journal that stops growing is worse

@@ -8,6 +8,7 @@ from functools import lru_cache
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from consent.agreement import Agreement, AgreementState, RegisteredAgreement, read_agreement
+from gateway.store.seen import Seen
 from gateway.store.tables import AgreementPartyRow, AgreementRow
 from keys.documents import Address, format_time, parse_time
 
@@ -29,9 +30,13 @@ class AgreementTable:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.seen = Seen(self._newest)
 
     def newest(self, identifier: str) -> RegisteredAgreement | None:
         """The newest version that was ever put in force; one still being signed decides nothing."""
+        return self.seen.get(identifier)
+
+    def _newest(self, identifier: str) -> RegisteredAgreement | None:
         row = self._connection.execute(_NEWEST, {"id": identifier}).first()
         return None if row is None else _registered(row)
 
@@ -65,6 +70,7 @@ class AgreementTable:
 
     def propose(self, agreement: Agreement, sha256: str, payload: bytes) -> None:
         """Keep a new version, to be signed by each of its parties."""
+        self.seen.forget()
         self._connection.execute(
             insert(_AGREEMENT).values(
                 id=agreement.id, version=agreement.version, sha256=sha256, state="signing", payload=payload
@@ -90,6 +96,7 @@ class AgreementTable:
 
     def set_state(self, identifier: str, version: int, state: AgreementState, at: datetime) -> None:
         """Put in force, suspend or end one version at `at`."""
+        self.seen.forget()
         values = {"state": state, "ended": format_time(at) if state == "ended" else None}
         self._connection.execute(
             update(_AGREEMENT).where(_AGREEMENT.c.id == identifier, _AGREEMENT.c.version == version).values(**values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, exists, func, insert, or_, select, update
 
 from consent.envelope import Envelope
 from consent.headers import EventHeader, Header, NoticeHeader, SealedHeader
@@ -19,10 +19,15 @@ _ENVELOPE = EnvelopeRow.__table__  # type: ignore[attr-defined]  # SQLModel give
 
 # Built once: for a short query, building it costs more than running it.
 _BY_ID = select(_ENVELOPE).where(_ENVELOPE.c.id == bindparam("id"))
-_NUMBERED = select(_ENVELOPE.c.id).where(
-    _ENVELOPE.c.ref == bindparam("ref"),
-    _ENVELOPE.c.sender == bindparam("sender"),
-    _ENVELOPE.c.seq == bindparam("seq"),
+_BY_ID_OR_NUMBER = select(_ENVELOPE).where(
+    or_(
+        _ENVELOPE.c.id == bindparam("id"),
+        and_(
+            _ENVELOPE.c.ref == bindparam("ref"),
+            _ENVELOPE.c.sender == bindparam("sender"),
+            _ENVELOPE.c.seq == bindparam("seq"),
+        ),
+    )
 )
 _LAST_SEQ = select(func.max(_ENVELOPE.c.seq)).where(
     _ENVELOPE.c.ref == bindparam("ref"), _ENVELOPE.c.sender == bindparam("sender")
@@ -83,27 +88,14 @@ class EnvelopeTable:
     def get(self, identifier: str) -> Accepted | None:
         """What is known of an envelope id that was accepted."""
         row = self._connection.execute(_BY_ID, {"id": identifier}).first()
-        if row is None:
-            return None
-        return Accepted(
-            row.id,
-            row.kind,
-            row.payload_sha256,
-            row.ref,
-            row.sender,
-            row.recipient,
-            row.position,
-            row.receipt,
-            row.wire,
-            row.leased_until is not None,
-            row.ack,
-            row.replaced,
-        )
+        return None if row is None else _accepted(row)
 
-    def seq_taken(self, ref: str, sender: Address, seq: int) -> bool:
-        """Whether the sender already used this number in this referral for another envelope."""
-        numbered = {"ref": ref, "sender": sender, "seq": seq}
-        return self._connection.execute(_NUMBERED, numbered).first() is not None
+    def met(self, header: Header) -> tuple[Accepted | None, bool]:
+        """What was accepted under this id, and whether the sender's number in the referral is another envelope's."""
+        asked = {"id": header.id, "ref": header.ref, "sender": header.from_, "seq": header.seq}
+        found = {row.id: _accepted(row) for row in self._connection.execute(_BY_ID_OR_NUMBER, asked)}
+        known = found.pop(header.id, None)
+        return known, bool(found)
 
     def next_seq(self, ref: str, sender: Address) -> int:
         """The number a sender's next envelope of this referral gets; the broker uses it for its own notices."""
@@ -136,7 +128,11 @@ class EnvelopeTable:
         self._connection.execute(_KEEP, row)
 
     def to_lease(self, recipient: Address, at: datetime, limit: int) -> list[Waiting]:
-        """The oldest envelopes that wait for this recipient, neither out on a lease that still runs nor on hold."""
+        """The oldest envelopes that wait for this recipient, neither out on a lease that still runs nor on hold.
+
+        A message waits for its referral: whoever was not handed that, or lost it on the way, could not tell what the
+        message is about, and would have to refuse it.
+        """
         query = (
             select(_ENVELOPE)
             .where(
@@ -144,6 +140,7 @@ class EnvelopeTable:
                 _ENVELOPE.c.waiting.is_(True),
                 _not_leased(at),
                 or_(_ENVELOPE.c.held_until.is_(None), _ENVELOPE.c.held_until <= format_time(at)),
+                ~_first_is_out(at),
             )
             .order_by(_ENVELOPE.c.position)
             .limit(limit)
@@ -245,10 +242,39 @@ def _not_leased(at: datetime) -> ColumnElement[bool]:
     return or_(_ENVELOPE.c.leased_until.is_(None), _ENVELOPE.c.leased_until <= format_time(at))
 
 
+def _first_is_out(at: datetime) -> ColumnElement[bool]:
+    """The referral of the same reference waits for the same recipient, and is out on a lease or on hold."""
+    first, moment = _ENVELOPE.alias("first"), format_time(at)
+    return exists().where(
+        first.c.ref == _ENVELOPE.c.ref,
+        first.c.recipient == _ENVELOPE.c.recipient,
+        first.c.kind == "referral",
+        first.c.waiting.is_(True),
+        or_(first.c.leased_until > moment, first.c.held_until > moment),
+    )
+
+
 def _statement_of(header: Header) -> str | None:
     if isinstance(header, SealedHeader) and header.authority is not None:
         return header.authority.statement
     return None
+
+
+def _accepted(row: Row[tuple[object, ...]]) -> Accepted:
+    return Accepted(
+        row.id,
+        row.kind,
+        row.payload_sha256,
+        row.ref,
+        row.sender,
+        row.recipient,
+        row.position,
+        row.receipt,
+        row.wire,
+        row.leased_until is not None,
+        row.ack,
+        row.replaced,
+    )
 
 
 def _waiting(row: Row[tuple[object, ...]]) -> Waiting:

@@ -11,11 +11,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
+from gateway.store.server import ServerError, differs
 from gateway.store.tables import InstanceRow, JournalHeadRow, JournalLeafRow, JournalOpeningRow, JournalPartyRow
 from journal.entries import SALT_SIZE, Entry, Opening, clear_leaf, commitment_leaf, must_be_clear
-from keys.documents import encode, format_time, parse_time
+from keys.documents import Address, encode, format_time, parse_time
 from keys.errors import PasserelleError
 
 __all__ = ["Appended", "Head", "Instance", "JournalTable", "NotInitialisedError"]
@@ -29,6 +31,7 @@ _OPENING_AT = select(_OPENING).where(_OPENING.c.position == bindparam("position"
 _APPEND, _OPEN, _SHOW_TO = insert(_LEAF), insert(_OPENING), insert(_PARTY)
 _SELECT_HEAD = select(_HEAD.c.size, _HEAD.c.time)
 _LOCK_HEAD = _SELECT_HEAD.with_for_update()
+_LOCK_HEAD_AND_LOOK = select(_HEAD.c.size, _HEAD.c.time, func.clock_timestamp().label("clock")).with_for_update()
 
 
 class NotInitialisedError(PasserelleError):
@@ -60,22 +63,55 @@ class Appended:
     time: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """What is kept of one entry: its leaf, and unless it is in clear its opening and who may see that."""
+
+    position: int
+    leaf: bytes
+    opening: Opening | None = None
+    parties: frozenset[Address] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A moment within a transaction: where the journal ended, how much of it was appended here, and written."""
+
+    head: Head | None
+    appended: int
+    written: int
+
+
 class JournalTable:
     """Appends and reads; nothing here changes or removes a leaf."""
 
-    def __init__(self, connection: Connection, *, locking: bool) -> None:
-        """Work inside the connection's transaction; one that only reads locks nothing."""
+    def __init__(self, connection: Connection, *, locking: bool, watch_clock: bool = False) -> None:
+        """Work inside the connection's transaction; one that only reads locks nothing.
+
+        With `watch_clock`, the clock of a PostgreSQL server is read with the head, to be compared with ours.
+        """
         self._connection = connection
+        self._watch_clock = locking and watch_clock
         self._select_head = _LOCK_HEAD if locking else _SELECT_HEAD
+        if self._watch_clock:
+            self._select_head = _LOCK_HEAD_AND_LOOK
+        self._server_clock: datetime | None = None
         self._head: Head | None = None
         self._written: Head | None = None
+        self._rows: list[_Row] = []
+        """What this transaction appended, written together when it is read or the transaction ends."""
+        self._rows_written = 0
 
     def create(self, territory: str, origin: str, at: datetime) -> None:
         """Begin an empty journal for a new broker; raises when the database already holds one."""
         if self._connection.execute(select(_INSTANCE.c.id)).first() is not None:
             raise NotInitialisedError("journal-exists")
         moment = format_time(at)
-        self._connection.execute(insert(_INSTANCE).values(id=1, territory=territory, origin=origin, created=moment))
+        begun = insert(_INSTANCE).values(id=1, territory=territory, origin=origin, created=moment)
+        try:
+            self._connection.execute(begun)
+        except IntegrityError:  # somebody else began it at this very moment: there is no head to lock before
+            raise NotInitialisedError("journal-exists") from None
         self._connection.execute(insert(_HEAD).values(id=1, size=0, time=moment))
 
     def instance(self) -> Instance | None:
@@ -84,8 +120,13 @@ class JournalTable:
         return None if row is None else Instance(row.territory, row.origin)
 
     def lock(self, now: datetime) -> datetime:
-        """Lock the end of the journal and return the moment of this decision: never before the last entry."""
+        """Lock the end of the journal and return the moment of this decision: never before the last entry.
+
+        Raises `ServerError` (clock-differs) when clocks are watched and `now` is far from what the server's says.
+        """
         head = self.head()
+        if self._server_clock is not None and differs(now, self._server_clock):
+            raise ServerError("clock-differs")
         return max(_to_millisecond(now), head.time)
 
     def take(self) -> Head | None:
@@ -95,6 +136,8 @@ class JournalTable:
             if row is None:
                 return None
             self._head = self._written = Head(row.size, parse_time(row.time))
+            if self._watch_clock:
+                self._server_clock = row.clock
         return self._head
 
     def head(self) -> Head:
@@ -113,42 +156,55 @@ class JournalTable:
         entry = Entry.model_validate({"v": 1, "index": head.size, "time": at, **members})
         data = encode(entry)
         if must_be_clear(entry.type):
-            leaf = clear_leaf(data)
+            row = _Row(head.size, clear_leaf(data))
         else:
             opening = Opening(data, secrets.token_bytes(SALT_SIZE))
-            leaf = commitment_leaf(opening)
-            self._keep_opening(head.size, opening, {entry.actor, entry.from_, entry.to})
-        self._connection.execute(_APPEND, {"position": head.size, "leaf": leaf})
+            named = frozenset(each for each in (entry.actor, entry.from_, entry.to) if each is not None)
+            row = _Row(head.size, commitment_leaf(opening), opening, named)
+        self._rows.append(row)
         self._head = Head(head.size + 1, at)
-        return Appended(head.size, leaf, at)
+        return Appended(row.position, row.leaf, at)
 
-    def _keep_opening(self, index: int, opening: Opening, parties: Iterable[str | None]) -> None:
-        self._connection.execute(_OPEN, {"position": index, "entry": opening.entry, "salt": opening.salt})
-        rows = [{"address": address, "position": index} for address in parties if address is not None]
-        self._connection.execute(_SHOW_TO, rows)
-
-    def snapshot(self) -> Head | None:
+    def snapshot(self) -> Mark:
         """What `restore` takes back when a savepoint is undone."""
-        return self._head
+        return Mark(self._head, len(self._rows), self._rows_written)
 
-    def restore(self, head: Head | None) -> None:
-        """Take the end of the journal back to a snapshot, its rows having been undone."""
-        self._head = head
+    def restore(self, mark: Mark) -> None:
+        """Take the end of the journal back to a snapshot, whatever was written since having been undone."""
+        self._head = mark.head
+        del self._rows[mark.appended :]
+        self._rows_written = mark.written
 
     def flush(self) -> None:
-        """Write the new end of the journal, once for the whole transaction."""
+        """Write what was appended and the new end of the journal, once for the whole transaction."""
+        self._write_rows()
         if self._head is not None and self._head != self._written:
             values = {"size": self._head.size, "time": format_time(self._head.time)}
             self._connection.execute(update(_HEAD).where(_HEAD.c.id == 1).values(**values))
             self._written = self._head
 
+    def _write_rows(self) -> None:
+        rows, self._rows_written = self._rows[self._rows_written :], len(self._rows)
+        if not rows:
+            return
+        self._connection.execute(_APPEND, [{"position": row.position, "leaf": row.leaf} for row in rows])
+        sealed = [(row, row.opening) for row in rows if row.opening is not None]
+        if not sealed:
+            return
+        opened = [{"position": row.position, "entry": each.entry, "salt": each.salt} for row, each in sealed]
+        self._connection.execute(_OPEN, opened)
+        shown = [{"address": party, "position": row.position} for row, _ in sealed for party in row.parties]
+        self._connection.execute(_SHOW_TO, shown)
+
     def leaves(self, start: int, end: int) -> list[bytes]:
         """The leaves from `start` to `end` - 1."""
+        self._write_rows()
         query = select(_LEAF.c.leaf).where(_LEAF.c.position >= start, _LEAF.c.position < end).order_by(_LEAF.c.position)
         return [row.leaf for row in self._connection.execute(query)]
 
     def openings_of(self, address: str, after: int, limit: int) -> list[tuple[int, Opening]]:
         """Up to `limit` openings that `address` may see, from index `after` on, in journal order."""
+        self._write_rows()
         query = (
             select(_OPENING)
             .join(_PARTY, _PARTY.c.position == _OPENING.c.position)
@@ -160,11 +216,13 @@ class JournalTable:
 
     def opening(self, index: int) -> Opening:
         """The opening of one entry that has one: any but those in clear."""
+        self._write_rows()
         row = self._connection.execute(_OPENING_AT, {"position": index}).one()
         return Opening(row.entry, row.salt)
 
     def openings(self, end: int) -> Iterable[tuple[int, Opening]]:
         """Every opening of the first `end` entries, in order: for auditors."""
+        self._write_rows()
         query = select(_OPENING).where(_OPENING.c.position < end).order_by(_OPENING.c.position)
         for row in self._connection.execute(query):
             yield row.position, Opening(row.entry, row.salt)

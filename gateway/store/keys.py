@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
+from gateway.store.seen import Seen
 from gateway.store.tables import KeyStatementRow, OrganisationRow, PublishedKeyRow
 from keys.documents import Address, format_time, parse_time
 from keys.identity import RootPublic
@@ -26,9 +27,13 @@ class KeyTable:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.seen = Seen(self._of_kid)
 
     def get(self, kid: str) -> PublishedKey | None:
         """The key under this id, whatever its state: `PublishedKey.check` tells whether it may be used."""
+        return self.seen.get(kid)
+
+    def _of_kid(self, kid: str) -> PublishedKey | None:
         row = self._connection.execute(_BY_KID, {"kid": kid}).first()
         return None if row is None else _key(row)
 
@@ -64,6 +69,7 @@ class KeyTable:
         self, before: KeyChain | None, after: KeyChain, signed: SignedDocument, at: datetime, index: int
     ) -> None:
         """Keep the statement that led from one state of a chain to the next, and what it changed."""
+        self.seen.forget()
         self._connection.execute(
             insert(_STATEMENT).values(
                 org=after.org,

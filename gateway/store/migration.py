@@ -14,10 +14,11 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import ProgrammingError
 
-from gateway.store.engines import unavailable
+from gateway.store.engines import BUSY_MILLISECONDS, is_postgresql, unavailable, without_time_limits
+from gateway.store.server import check_server
 from gateway.store.store import Store
 from keys.errors import PasserelleError
 
@@ -25,6 +26,10 @@ __all__ = ["SchemaError", "SchemaState", "migrate", "migrations", "require_curre
 
 SchemaState = Literal["empty", "behind", "current", "ahead"]
 """Where a database stands: without tables, older than this program, of this program, or newer than it."""
+
+
+_MIGRATING = 0x7061_7373_0003
+"""The advisory lock of whoever migrates; those of `gateway.store.store.Duty` are others."""
 
 
 class SchemaError(PasserelleError):
@@ -46,10 +51,14 @@ def schema_state(store: Store) -> SchemaState:
 def migrate(store: Store) -> None:
     """Make every table of a new database, or bring an older one up to date; what is there stays.
 
-    Raises `StoreUnavailableError` (storage-busy, storage-full), and `SchemaError`: schema-ahead when a newer release
-    wrote it, schema-foreign when somebody else's tables are in the way.
+    Of several programs that migrate, the others wait for the first and then find nothing to do. Raises
+    `StoreUnavailableError` (storage-busy, storage-full), `ServerError`, and `SchemaError`: schema-ahead when a newer
+    release wrote it, schema-foreign when somebody else's tables are in the way.
     """
     with store.connected(begin="BEGIN IMMEDIATE") as connection:
+        if is_postgresql(store.engine):
+            check_server(connection)
+            _wait_for_our_turn(connection)
         try:
             command.upgrade(migrations(connection), "head")
         except CommandError:
@@ -58,6 +67,15 @@ def migrate(store: Store) -> None:
             if unavailable(error) is not None:
                 raise  # translated where the connection came from
             raise SchemaError("schema-foreign") from None
+
+
+def _wait_for_our_turn(connection: Connection) -> None:
+    """Take the lock of migrations, however long another one takes, and let ours take as long."""
+    without_time_limits(connection)
+    connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
+    connection.execute(select(func.pg_advisory_xact_lock(_MIGRATING)))
+    # Tables are waited for as briefly as ever: everybody who calls the broker would wait behind us.
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = {BUSY_MILLISECONDS}")
 
 
 def require_current(store: Store) -> None:

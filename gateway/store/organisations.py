@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
+from gateway.store.seen import Seen
 from gateway.store.tables import OrganisationRow
 from keys.documents import Address
 
@@ -16,9 +17,6 @@ _ORGANISATION = OrganisationRow.__table__  # type: ignore[attr-defined]  # SQLMo
 
 # Built once: for a short query, building it costs more than running it.
 _BY_ADDRESS = select(_ORGANISATION).where(_ORGANISATION.c.address == bindparam("address"))
-_ACTIVE = select(_ORGANISATION.c.address).where(
-    _ORGANISATION.c.address.in_(bindparam("addresses", expanding=True)), _ORGANISATION.c.active.is_(True)
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +36,13 @@ class OrganisationTable:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.seen = Seen(self._at)
 
     def get(self, address: Address) -> Organisation | None:
         """The organisation at this address, if it was added."""
+        return self.seen.get(address)
+
+    def _at(self, address: Address) -> Organisation | None:
         row = self._connection.execute(_BY_ADDRESS, {"address": address}).first()
         return None if row is None else _organisation(row)
 
@@ -51,11 +53,12 @@ class OrganisationTable:
 
     def inactive(self, addresses: Collection[Address]) -> frozenset[Address]:
         """Those of the addresses that are suspended or unknown."""
-        rows = self._connection.execute(_ACTIVE, {"addresses": list(addresses)})
-        return frozenset(addresses) - {row.address for row in rows}
+        known = {address: self.get(address) for address in addresses}
+        return frozenset(address for address, found in known.items() if found is None or not found.active)
 
     def add(self, organisation: Organisation) -> None:
         """Add a partner; its chain of key statements begins empty."""
+        self.seen.forget()
         values = {
             "address": organisation.address,
             "legal_name": organisation.legal_name,
@@ -70,6 +73,7 @@ class OrganisationTable:
 
     def set_active(self, address: Address, *, active: bool) -> None:
         """Suspend a partner, or lift its suspension; it holds at the next request."""
+        self.seen.forget()
         self._connection.execute(update(_ORGANISATION).where(_ORGANISATION.c.address == address).values(active=active))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, exists, insert, select, update
 
 from consent.lifecycle import CLOSED, ReferralState
 from consent.passage import OpenReferral
@@ -17,12 +17,9 @@ __all__ = ["ReferralTable"]
 _REFERRAL = ReferralRow.__table__  # type: ignore[attr-defined]  # SQLModel gives each table class its table
 _STATE = TypeAdapter(ReferralState)
 # Built once: for a short query, building it costs more than running it.
-_BY_REF = select(_REFERRAL).where(_REFERRAL.c.ref == bindparam("ref"))
-_PARTS = (
-    select(_REFERRAL.c.ref)
-    .where(_REFERRAL.c.part_of == bindparam("ref"), _REFERRAL.c.requester == bindparam("requester"))
-    .limit(1)
-)
+_PART = _REFERRAL.alias()
+_RE_REFERRED = exists().where(_PART.c.part_of == _REFERRAL.c.ref, _PART.c.requester == _REFERRAL.c.requester)
+_BY_REF = select(_REFERRAL, _RE_REFERRED.label("re_referred")).where(_REFERRAL.c.ref == bindparam("ref"))
 _OPEN = insert(_REFERRAL)
 
 
@@ -37,7 +34,6 @@ class ReferralTable:
         row = self._connection.execute(_BY_REF, {"ref": ref}).first()
         if row is None:
             return None
-        parts = {"ref": ref, "requester": row.requester}
         return OpenReferral(
             ref=row.ref,
             requester=row.requester,
@@ -46,7 +42,7 @@ class ReferralTable:
             statement=row.statement,
             purpose=row.purpose,
             state=_STATE.validate_json(row.state),
-            re_referred=self._connection.execute(_PARTS, parts).first() is not None,
+            re_referred=bool(row.re_referred),
             justification=row.justification,
             article=row.article,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, String, bindparam, delete, exists, insert, select
 
 from gateway.store.tables import ReplayRow
 from keys.documents import format_time
@@ -13,8 +13,14 @@ from keys.documents import format_time
 __all__ = ["ReplayTable"]
 
 _REPLAY = ReplayRow.__table__  # type: ignore[attr-defined]  # SQLModel gives each table class its table
-_USED = select(_REPLAY.c.digest).where(_REPLAY.c.realm == bindparam("realm"), _REPLAY.c.digest == bindparam("digest"))
-_USE_UP = insert(_REPLAY)
+_REALM, _DIGEST, _UNTIL = (bindparam(name, type_=String()) for name in ("realm", "digest", "until"))
+_USED = exists().where(_REPLAY.c.realm == _REALM, _REPLAY.c.digest == _DIGEST)
+_USE_UP = (
+    insert(_REPLAY)
+    .from_select(["realm", "digest", "until"], select(_REALM, _DIGEST, _UNTIL).where(~_USED))
+    .execution_options(preserve_rowcount=True)  # of an insertion it is not kept otherwise
+)
+"""Asked and answered at once; the end of the journal being locked, nobody else asks in between."""
 PURGE = 100
 """Rows forgotten at a time, so that no transaction is held up by the past."""
 
@@ -28,11 +34,8 @@ class ReplayTable:
     def once(self, realm: str, value: str, until: datetime) -> bool:
         """Use `value` up; False when it was used before. It is remembered until `until`."""
         digest = hashlib.sha256(value.encode()).hexdigest()
-        used = {"realm": realm, "digest": digest}
-        if self._connection.execute(_USED, used).first() is not None:
-            return False
-        self._connection.execute(_USE_UP, {**used, "until": format_time(until)})
-        return True
+        used = {"realm": realm, "digest": digest, "until": format_time(until)}
+        return self._connection.execute(_USE_UP, used).rowcount == 1
 
     def forget(self, now: datetime) -> int:
         """Forget some of what can no longer be used; returns how many rows went."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
 from gateway.store import case_tables  # noqa: F401 - its tables are part of the metadata
 from gateway.store.tables import (
@@ -22,8 +22,9 @@ from gateway.store.tables import (
     JournalPartyRow,
     KeyStatementRow,
 )
+from keys.errors import PasserelleError
 
-__all__ = ["Roles", "grant_roles", "role_statements"]
+__all__ = ["RightsError", "Roles", "changes_journal", "check_rights", "grant_roles", "role_statements"]
 
 _ADDED_TO = {
     row.__tablename__
@@ -38,6 +39,10 @@ _RIGHTS = {
 }
 """What the application may do with a table; with any other, everything but to change its form."""
 _EVERYTHING = "SELECT, INSERT, UPDATE, DELETE"
+
+
+class RightsError(PasserelleError):
+    """The role that signed in may not do what serving needs (database-forbidden)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +72,13 @@ def role_statements(roles: Roles, schema: str = "public") -> Iterator[str]:
 
     The prefix is one that needs no quotation marks inside quotation marks; the command line sees to that.
     """
+    yield f'REVOKE CREATE ON SCHEMA "{schema}" FROM PUBLIC'  # servers upgraded from before 15 have kept it
     for name in (roles.application, roles.eraser, roles.reader):
+        # Whoever owns the tables need not be allowed to make roles: somebody else may have made them.
+        missing = f"IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{name}')"
         known = "WHEN duplicate_object OR unique_violation"
-        yield f'DO $$ BEGIN CREATE ROLE "{name}" NOLOGIN; EXCEPTION {known} THEN NULL; END $$'
+        made = f'{missing} THEN CREATE ROLE "{name}" NOLOGIN; END IF;'
+        yield f"DO $$ BEGIN {made} EXCEPTION {known} THEN NULL; END $$"
         yield f'REVOKE ALL ON ALL TABLES IN SCHEMA "{schema}" FROM "{name}"'
         yield f'GRANT USAGE ON SCHEMA "{schema}" TO "{name}"'
     for table in sorted({*GatewayRow.metadata.tables, "alembic_version"}):
@@ -78,6 +87,26 @@ def role_statements(roles: Roles, schema: str = "public") -> Iterator[str]:
     opening = f'"{schema}"."{JournalOpeningRow.__tablename__}"'
     yield f'GRANT DELETE ON {opening} TO "{roles.eraser}"'
     yield f'GRANT SELECT (position) ON {opening} TO "{roles.eraser}"'
+
+
+def check_rights(connection: Connection) -> None:
+    """Return only if the role that signed in may do with every table what the application does; else `RightsError`.
+
+    A migration makes tables that nobody but their owner may use until the roles are brought up to date.
+    """
+    for table in sorted({*GatewayRow.metadata.tables, "alembic_version"}):
+        for right in _RIGHTS.get(table, _EVERYTHING).split(", "):
+            if not _may(connection, table, right):
+                raise RightsError("database-forbidden")
+
+
+def changes_journal(connection: Connection) -> bool:
+    """Whether the role that signed in could change the journal: the owner of the tables, or the server's own."""
+    return _may(connection, JournalLeafRow.__tablename__, "UPDATE")
+
+
+def _may(connection: Connection, table: str, right: str) -> bool:
+    return bool(connection.execute(select(func.has_table_privilege(table, right))).scalar_one())
 
 
 def grant_roles(connection: Connection, roles: Roles) -> None:

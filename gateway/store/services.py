@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, func, insert, select
 
 from gateway.directory.listing import ListedService
 from gateway.store.tables import ServiceRow
-from keys.documents import encode, format_time, parse
+from keys.documents import encode, format_time, parse, parse_time
 
 __all__ = ["ServiceTable"]
 
@@ -24,9 +24,13 @@ class ServiceTable:
         self._connection = connection
 
     def replace(self, services: Iterable[ListedService], at: datetime) -> None:
-        """Put these services in the place of all others."""
+        """Put these services in the place of all others, as an edition of its own even at the same moment."""
+        before = self.edition()
         self._connection.execute(delete(_SERVICE))
         moment = format_time(at)
+        if before is not None and before >= moment:
+            # Time may stand still for a while: the journal can be ahead of this machine's clock.
+            moment = format_time(parse_time(before) + timedelta(milliseconds=1))
         rows = [{"id": each.id, "document": encode(each), "imported": moment} for each in services]
         if rows:
             self._connection.execute(insert(_SERVICE), rows)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from consent.statement import ConsentStatement, RegisteredStatement
 from gateway.store.case_tables import StatementEndRow, WithdrawalCodeRow
@@ -21,9 +22,14 @@ _END = StatementEndRow.__table__  # type: ignore[attr-defined]  # as above
 _CODE = WithdrawalCodeRow.__table__  # type: ignore[attr-defined]  # as above
 
 # Built once: for a short query, building it costs more than running it.
-_NEWEST = select(_STATEMENT).where(_STATEMENT.c.id == bindparam("id"), _STATEMENT.c.newest.is_(True))
+_NEWEST = (
+    select(_STATEMENT.c.sha256, _STATEMENT.c.document, _END.c.state.label("ended"), _USE.c.gid, _USE.c.uses)
+    .outerjoin(_END, _END.c.statement == _STATEMENT.c.id)
+    .outerjoin(_USE, _USE.c.statement == _STATEMENT.c.id)
+    .where(_STATEMENT.c.id == bindparam("id"), _STATEMENT.c.newest.is_(True))
+)
+"""One row for each grant that was used, and one in any case."""
 _END_OF = select(_END).where(_END.c.statement == bindparam("statement"))
-_USES = select(_USE).where(_USE.c.statement == bindparam("statement"))
 _SPEND = (
     update(_USE)
     .where(_USE.c.statement == bindparam("spent_of"), _USE.c.gid == bindparam("spent_gid"))
@@ -49,13 +55,11 @@ class StatementTable:
 
     def newest(self, identifier: str) -> RegisteredStatement | None:
         """The newest version, with the uses spent."""
-        row = self._connection.execute(_NEWEST, {"id": identifier}).first()
-        if row is None:
+        rows = self._connection.execute(_NEWEST, {"id": identifier}).all()
+        if not rows:
             return None
-        uses = self._connection.execute(_USES, {"statement": identifier})
-        spent = {use.gid: use.uses for use in uses}
-        end = self._connection.execute(_END_OF, {"statement": identifier}).first()
-        return RegisteredStatement(_document(row), row.sha256, spent, end.state if end else None)
+        spent = {row.gid: row.uses for row in rows if row.gid is not None}
+        return RegisteredStatement(_read(rows[0].document), rows[0].sha256, spent, rows[0].ended)
 
     def version(self, identifier: str, version: int) -> tuple[str, bytes] | None:
         """The payload digest and the receipt of one version."""
@@ -133,6 +137,8 @@ class StatementTable:
         return [(row.sha256, row.document) for row in self._connection.execute(query)]
 
 
-def _document(row: Row[tuple[object, ...]]) -> ConsentStatement:
-    signed = SignedDocument.parse(row.document, "statement")
+@lru_cache(maxsize=256)
+def _read(document: bytes) -> ConsentStatement:
+    """A statement never changes and is asked for again soon: when what it allowed is picked up, and answered."""
+    signed = SignedDocument.parse(document, "statement")
     return parse(ConsentStatement, signed.payload, limit=MAX_DOCUMENT)

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from sqlalchemy import URL, Connection, func, select
 from sqlalchemy.exc import DBAPIError
 
-from gateway.store.engines import is_postgresql, open_engine, unavailable
+from gateway.store.engines import is_postgresql, is_refused_row, open_engine, unavailable
 from gateway.store.transaction import Transaction
 from keys.documents import Address
 from keys.errors import PasserelleError
@@ -50,9 +50,13 @@ class Duty(IntEnum):
 class Store:
     """The broker's database."""
 
-    def __init__(self, url: str | URL) -> None:
-        """Open the database at a URL; nothing is connected, created or migrated here. Raises `DriverError`."""
+    def __init__(self, url: str | URL, *, watch_clock: bool = False) -> None:
+        """Open the database at a URL; nothing is connected, created or migrated here. Raises `DriverError`.
+
+        With `watch_clock`, nothing is decided while the clock that decides is far from that of a PostgreSQL server.
+        """
         self.engine = open_engine(url)
+        self._watch_clock = watch_clock and is_postgresql(self.engine)
         self.name = secrets.token_hex(8)
         """By which this process knows its own notifications."""
         self._writer: Connection | None = None
@@ -80,7 +84,7 @@ class Store:
         with _translated():
             connection = self._connection()
             with connection.begin():
-                tx = Transaction(connection)
+                tx = Transaction(connection, watch_clock=self._watch_clock)
                 if is_postgresql(self.engine):
                     # Before anything else, as BEGIN IMMEDIATE does: two processes that each hold a row the other
                     # waits for would end in a deadlock.
@@ -180,10 +184,10 @@ def _attempt(tx: Transaction, job: Callable[[Transaction], Any]) -> tuple[Any, E
     try:
         with tx.savepoint():
             return job(tx), None
-    except DBAPIError:
-        raise
-    except Exception as error:  # noqa: BLE001 - it belongs to the caller of this job, who awaits it
-        return None, error
+    except Exception as error:
+        if isinstance(error, DBAPIError) and not is_refused_row(error):
+            raise
+        return None, error  # it belongs to the caller of this job, who awaits it
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from gateway.store.agreements import AgreementTable
 from gateway.store.attachments import AttachmentTable
 from gateway.store.emergencies import EmergencyTable
+from gateway.store.engines import is_refused_row
 from gateway.store.envelopes import EnvelopeTable
 from gateway.store.incidents import IncidentTable
 from gateway.store.journal import JournalTable
@@ -31,10 +32,10 @@ __all__ = ["Transaction"]
 class Transaction:
     """The tables, by what they are about; `journal.lock` comes before any other read (PROTOCOL §6, *Order*)."""
 
-    def __init__(self, connection: Connection, *, writes: bool = True) -> None:
+    def __init__(self, connection: Connection, *, writes: bool = True, watch_clock: bool = False) -> None:
         """See and change the tables through a connection; one that only reads locks nothing."""
         self.connection = connection
-        self.journal = JournalTable(connection, locking=writes)
+        self.journal = JournalTable(connection, locking=writes, watch_clock=watch_clock)
         self.tiles = TileTable(connection)
         self.organisations = OrganisationTable(connection)
         self.keys = KeyTable(connection)
@@ -59,13 +60,15 @@ class Transaction:
         self.connection.exec_driver_sql("SAVEPOINT job")
         try:
             yield
-        except DBAPIError:
-            raise  # a database that fails may have ended the whole transaction: whoever began it undoes it
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, DBAPIError) and not is_refused_row(error):
+                raise  # a database that fails may have ended the whole transaction: whoever began it undoes it
             self.connection.exec_driver_sql("ROLLBACK TO job")
             self.connection.exec_driver_sql("RELEASE job")
             self.journal.restore(head)
             self.news &= news
+            for table in (self.organisations, self.keys, self.agreements):
+                table.seen.forget()
             raise
         self.connection.exec_driver_sql("RELEASE job")
 

@@ -80,6 +80,27 @@ def test_a_referral_that_waits_does_not_outlive_its_consent(
     stays(laval, queued, because)
 
 
+@pytest.mark.parametrize("how", ["lost", "killed"])
+def test_what_had_arrived_before_it_was_taken_back_is_known_to_have_left(laval: Town, how: str) -> None:
+    """The answer was lost, or this program died before it could keep it: nobody is told that nothing had left."""
+    broker, line, shelter = laval
+    queued = sent(line)
+    if how == "lost":
+        line.client.lose_answer("deposit")
+        line.adapter.outbox.flush()
+    else:
+        line.client.after["deposit"] = KeyboardInterrupt()
+        with pytest.raises(KeyboardInterrupt):
+            line.adapter.outbox.flush()
+        line.restart()
+    shelter.adapter.sync()
+    line.adapter.consents.change(record_of(line, queued.ref), Withdrawal())
+    broker.clock.forward(hours=1)
+    line.adapter.outbox.flush()
+    assert dropped(line) == []
+    assert line.adapter.show(queued.ref).state.status == "requested"
+
+
 def test_nor_does_one_that_the_broker_had_refused(laval: Town) -> None:
     """Nobody tries it again by a slip."""
     _, line, _ = laval

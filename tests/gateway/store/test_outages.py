@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import PoolProxiedConnection, event
 
 from gateway.store import engines
 from gateway.store.store import Store, StoreUnavailableError
@@ -150,6 +150,21 @@ def test_a_connection_that_is_cut_is_made_again(at_server: World) -> None:
 
 
 @pytest.mark.slow
+def test_a_commit_whose_answer_is_lost_has_one_effect(at_server: World) -> None:
+    """The server kept it and died before it said so: 503, and the same bytes get the receipt that was kept."""
+    world = at_server
+    world.line.register()
+    wire = world.referral()
+    world.line.token()
+    with _losing_the_answer(world):
+        assert refusal_of(world.line.deposit(wire)) == (503, "storage-busy")
+    again = [world.line.deposit(wire) for _ in range(2)]
+    assert [answer.status_code for answer in again] == [200, 200]
+    assert again[0].content == again[1].content
+    assert world.types() == ["consent.registered", "envelope.accepted"]
+
+
+@pytest.mark.slow
 def test_a_server_that_restarts_is_waited_for(tmp_path: Path, own_server: Server) -> None:
     """Stopped: 503 and `/readyz` says so; started again: the same call passes, without a restart of the broker."""
     name = own_server.create()
@@ -167,6 +182,23 @@ def test_a_server_that_restarts_is_waited_for(tmp_path: Path, own_server: Server
         assert world.types() == ["consent.registered", "envelope.accepted"]
     finally:
         store.close()
+
+
+@contextmanager
+def _losing_the_answer(world: World) -> Iterator[None]:
+    """The connection ends after the server has committed, before it has said so."""
+    dialect = world.broker.store.engine.dialect
+    commit = dialect.do_commit
+
+    def committed(dbapi_connection: PoolProxiedConnection) -> None:
+        commit(dbapi_connection)
+        dbapi_connection.cursor().execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    dialect.do_commit = committed  # type: ignore[method-assign]  # the driver itself cannot lose an answer
+    try:
+        yield
+    finally:
+        del dialect.do_commit  # what was laid over the method
 
 
 def _cut(world: World) -> None:
