@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import gc
-from pathlib import Path
+import secrets
 
-import uvicorn
 from fastapi import FastAPI, Request
 from sqlalchemy import insert
 from starlette.responses import Response
 
+from gateway.logs import configure_logs
+from gateway.serving import listen, serve
 from gateway.store.store import Store
 from gateway.store.tables import ServiceRow
 from gateway.store.transaction import Transaction
@@ -17,12 +17,13 @@ from gateway.store.transaction import Transaction
 __all__ = ["serve_bare"]
 
 _TABLE = ServiceRow.__table__  # type: ignore[attr-defined]  # any table with a key and bytes will do
+_KEEP = insert(_TABLE)
 
 
-def serve_bare(folder: Path, port: int) -> None:
-    """Serve `POST /bare` on a database of its own until the process is ended."""
-    store = Store(f"sqlite:///{folder / 'bare.sqlite'}")
-    ServiceRow.metadata.create_all(store.engine)
+def serve_bare(port: int, url: str) -> None:
+    """Serve `POST /bare` on a founded broker's database until the process is ended."""
+    configure_logs("error")
+    store, name = Store(url), secrets.token_hex(8)
     app = FastAPI(telemetry={"tracing": False, "metrics": False, "logs": False})
     count = iter(range(10**9))
 
@@ -32,11 +33,9 @@ def serve_bare(folder: Path, port: int) -> None:
         number = next(count)
 
         def keep(tx: Transaction) -> None:
-            tx.connection.execute(insert(_TABLE).values(id=str(number), document=body, imported=""))
+            tx.connection.execute(_KEEP, {"id": f"{name}-{number}", "document": body, "imported": ""})
 
         await store.write(keep)
         return Response(b"{}", 201, media_type="application/json")
 
-    config = uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, access_log=False)
-    gc.freeze()
-    uvicorn.Server(config).run()
+    serve(app, listen("127.0.0.1", port), stop_seconds=1)

@@ -6,9 +6,9 @@ is measured is the broker.
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
@@ -19,66 +19,38 @@ from adapters.exchange import Exchange
 from adapters.outgoing import Queued
 from adapters.partner import Adapter
 from adapters.proofs import ProofKey
-from adapters.referral import read_referral
+from adapters.recipients import recipient_key
+from adapters.referral import ReferralFile, read_referral
 from adapters.registration import read_registration
+from adapters.sealed import seal
 from adapters.tokens import AccessTokens
-from consent.envelope import ENVELOPE_KIND
-from gateway.app import create_app
-from gateway.broker import Broker, BrokerSettings
-from gateway.broker_keys import BrokerKeys
-from gateway.founding import found_broker
-from gateway.serving import listen, serve
-from gateway.store.store import Store
+from benchmarks.servers import broker_of
+from consent.envelope import ENVELOPE_KIND, ReferralHeader, UnverifiedEnvelope
+from gateway.broker import Broker
 from keys import strictjson
-from keys.documents import format_time
-from keys.keystore import Keystore
+from keys.documents import format_time, new_id
 from keys.signing import media_type
 from sandbox.cast import agree, join, prepare, settle
 from sandbox.stage import example
 from sandbox.territories import TERRITORIES
 
-__all__ = ["Load", "broker_of", "enrolled", "found", "request", "serve_broker"]
+__all__ = ["Proving", "enrolled", "request", "sealed_referrals"]
 
 _TERRITORY = TERRITORIES["laval"]
-_PASSPHRASE = "a benchmark has no secrets"  # noqa: S105 - as it says
-_USES = 100
-"""Uses of one grant, the most there may be: a new consent is recorded for every hundred referrals."""
-
-
-def _settings(port: int) -> tuple[BrokerSettings, str]:
-    return BrokerSettings(f"http://127.0.0.1:{port}", _TERRITORY.slug), f"127.0.0.1:{port}/laval/journal/1"
-
-
-def found(folder: Path, port: int) -> None:
-    """Found the broker that will be measured."""
-    settings, origin = _settings(port)
-    store = Store(f"sqlite:///{folder / 'gateway.sqlite'}")
-    found_broker(settings, store, folder / "gateway.keystore", _PASSPHRASE, origin=origin, at=utc_now())
-    store.close()
-
-
-def broker_of(folder: Path, port: int) -> Broker:
-    """The founded broker, through a connection of its own."""
-    settings, origin = _settings(port)
-    stored = Keystore.open(folder / "gateway.keystore", _PASSPHRASE).keys
-    keys = BrokerKeys.from_stored(stored, settings.address, origin)
-    return Broker(settings, Store(f"sqlite:///{folder / 'gateway.sqlite'}"), keys, utc_now)
-
-
-def serve_broker(folder: Path, port: int) -> None:
-    """Serve the founded broker until the process is ended."""
-    serve(create_app(broker_of(folder, port)), listen("127.0.0.1", port), stop_seconds=0)
+_USES = 40
+"""Referrals under one consent, which are then sent in any order."""
 
 
 def enrolled(folder: Path, port: int, http: httpx2.Client) -> Adapter:
     """Enrol every partner of the territory at the served broker and agree; returns the one that refers."""
-    broker, url = broker_of(folder, port), f"http://127.0.0.1:{port}"
+    broker, url = broker_of(folder, f"sqlite:///{folder / 'first.sqlite'}", port), f"http://127.0.0.1:{port}"
     players = {each.slug: prepare(each, settle(folder, _TERRITORY, each, url), http) for each in _TERRITORY.partners}
     adapters = {slug: join(broker, player, http) for slug, player in players.items()}
     _read_journal(broker, adapters.values())
     agree(broker, _TERRITORY, players, adapters)
     sender = adapters[_TERRITORY.requester]
     sender.refresh_agreements()
+    broker.store.close()
     return sender
 
 
@@ -98,49 +70,61 @@ def request(path: str, port: int, body: bytes, headers: str = "") -> bytes:
     return head.encode() + body
 
 
-@dataclass
-class Load:
-    """A partner that sends as fast as it is asked to."""
+def sealed_referrals(adapter: Adapter, count: int) -> list[bytes]:
+    """So many sealed referrals that may pass, none of them sent yet, in no order; forty rest on one consent."""
+    wires = [wire for _ in range(0, count, _USES) for wire in _under_one_consent(adapter)]
+    random.Random(0).shuffle(wires)  # noqa: S311 - the same order in every run
+    return wires[:count]
 
-    adapter: Adapter
-    http: httpx2.Client
 
-    def deposits(self, count: int) -> list[bytes]:
-        """So many requests, each depositing a referral of its own with a fresh proof."""
-        wires = self.envelopes(count)
-        issuer, proofs = self.adapter.settings.gateway, ProofKey()
-        pins, identity = self.adapter.office.pins, self.adapter.office.identity
-        tokens = AccessTokens(Exchange(self.http), pins, identity.client_key(utc_now()), utc_now, proofs)
-        token = tokens.token()
-        nonce = self.http.get(f"{issuer}/healthz").headers["dpop-nonce"]
-        port = int(issuer.rpartition(":")[2])
+def _under_one_consent(adapter: Adapter) -> list[bytes]:
+    """The first is written as every referral is; the others are its like, each sealed and signed anew."""
+    file = read_referral(strictjson.dumps(example("referral-laval") | {"consent": _consent(adapter)}))
+    queued = adapter.send(file)
+    assert isinstance(queued, Queued), queued
+    with adapter.office.store.transaction() as tx:
+        first = tx.traffic.waiting(queued.ref)[0].body
+    header = UnverifiedEnvelope.parse(first).header
+    assert isinstance(header, ReferralHeader)
+    return [first, *_its_like(adapter, header, file)]
 
-        def signed(wire: bytes) -> bytes:
-            proof = proofs.proof("POST", f"{issuer}/v1/envelopes", utc_now(), nonce=nonce, token=token)
-            return request("/v1/envelopes", port, wire, f"Authorization: DPoP {token}\r\nDPoP: {proof}\r\n")
 
-        return [signed(wire) for wire in wires]
+def _its_like(adapter: Adapter, header: ReferralHeader, file: ReferralFile) -> list[bytes]:
+    office, sections = adapter.office, file.sections.present()
+    with office.store.transaction() as tx:
+        held = next(each for each in tx.papers.agreements() if each.document.ref == header.agreement)
+    recipient = recipient_key(office, held, header.to)
+    others = (header.model_copy(update={"id": new_id("env"), "ref": new_id("ref")}) for _ in range(_USES - 1))
+    return [seal(other, sections, office.signer(), recipient) for other in others]
 
-    def envelopes(self, count: int) -> list[bytes]:
-        """So many sealed referrals that may pass, none of them sent yet."""
-        wires: list[bytes] = []
-        while len(wires) < count:
-            consent = self._consent()
-            wires += [self._sealed(consent) for _ in range(min(_USES, count - len(wires)))]
-        return wires
 
-    def _consent(self) -> str:
-        written = example("consent-laval") | {"max_uses": _USES}
-        events = [event | {"event_time": format_time(utc_now())} for event in written["events"]]
-        recorded, _ = self.adapter.record_consent(read_consent(strictjson.dumps(written | {"events": events})))
-        with self.adapter.office.store.transaction() as tx:
-            shipped = tx.traffic.waiting(recorded.statement.id)
-        self.adapter.client.register_statement(*read_registration(shipped[0].body))
-        return recorded.record_id
+def _consent(adapter: Adapter) -> str:
+    """Record and register a consent good for so many referrals; returns the id of its record."""
+    written = example("consent-laval") | {"max_uses": _USES}
+    events = [event | {"event_time": format_time(utc_now())} for event in written["events"]]
+    recorded, _ = adapter.record_consent(read_consent(strictjson.dumps(written | {"events": events})))
+    with adapter.office.store.transaction() as tx:
+        shipped = tx.traffic.waiting(recorded.statement.id)
+    adapter.client.register_statement(*read_registration(shipped[0].body))
+    return recorded.record_id
 
-    def _sealed(self, consent: str) -> bytes:
-        file = read_referral(strictjson.dumps(example("referral-laval") | {"consent": consent}))
-        queued = self.adapter.send(file)
-        assert isinstance(queued, Queued), queued
-        with self.adapter.office.store.transaction() as tx:
-            return tx.traffic.waiting(queued.ref)[0].body
+
+class Proving:
+    """Makes requests of sealed referrals: with a token that is good everywhere, and a fresh proof for each."""
+
+    def __init__(self, adapter: Adapter, http: httpx2.Client) -> None:
+        """Sign in at the broker that serves at the public URL."""
+        pins, identity = adapter.office.pins, adapter.office.identity
+        self._issuer, self._proofs = adapter.settings.gateway, ProofKey()
+        self._token = AccessTokens(Exchange(http), pins, identity.client_key(utc_now()), utc_now, self._proofs).token()
+        self._http = http
+
+    def requests(self, port: int, wires: Iterable[bytes]) -> list[bytes]:
+        """One request for each, to the process of the broker at `port`: all of them accept each other's nonces."""
+        nonce = self._http.get(f"http://127.0.0.1:{port}/healthz").headers["dpop-nonce"]
+        return [request("/v1/envelopes", port, wire, self._signed(nonce)) for wire in wires]
+
+    def _signed(self, nonce: str) -> str:
+        url, token = f"{self._issuer}/v1/envelopes", self._token
+        proof = self._proofs.proof("POST", url, utc_now(), nonce=nonce, token=token)
+        return f"Authorization: DPoP {token}\r\nDPoP: {proof}\r\n"
