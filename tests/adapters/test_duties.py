@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from adapters.duties import Duty
 from adapters.outgoing import Queued
+from consent.envelope import Emergency
+from keys.documents import new_id, validate
 from tests.adapters.case_double import tell
 from tests.adapters.conftest import Town
 from tests.adapters.partners import arrived
@@ -74,3 +77,29 @@ def test_what_is_asked_for_is_a_duty_of_the_requester(laval: Town) -> None:
     line.adapter.sync()
     assert kinds(line.adapter.duties()) == ["information"]
     assert kinds(shelter.adapter.duties()) == []
+
+
+def test_an_old_emergency_is_still_owed_a_review(laval: Town) -> None:
+    """However many referrals were sent since."""
+    _, line, shelter = laval
+    queued = arrived(line, shelter)
+    referral = line.adapter.show(queued.ref).referral
+    declared = validate(
+        Emergency,
+        {
+            "ground": "person-in-danger-unable",
+            "directive": "DIR-1",
+            "worker": "int-9",
+            "justification": {"envelope": new_id("env"), "sha256": "0" * 64},
+        },
+    )
+    urgent = referral.header.model_copy(
+        update={"ref": new_id("ref"), "id": new_id("env"), "authority": None, "emergency": declared}
+    )
+    with line.store.transaction() as tx:
+        tx.dossiers.add(replace(referral, ref=urgent.ref, header=urgent, at=referral.at - timedelta(days=1)))
+        for _ in range(500):
+            other = referral.header.model_copy(update={"ref": new_id("ref"), "id": new_id("env")})
+            tx.dossiers.add(replace(referral, ref=other.ref, header=other, status="completed"))
+    assert [item.ref for item in line.adapter.emergencies()] == [urgent.ref]
+    assert [duty.subject for duty in line.adapter.duties() if duty.kind == "emergency"] == [urgent.ref]

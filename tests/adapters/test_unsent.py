@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import timedelta
-
 import pytest
 
 from adapters.consent_changes import Change, Ended, Withdrawal
@@ -14,9 +11,9 @@ from adapters.outgoing import Queued, Supplement, send_message
 from adapters.sections import WorkerSection
 from adapters.store.records import Shipment
 from adapters.unsent import CANCELLED
-from consent.envelope import Emergency, NoticeHeader
+from consent.envelope import NoticeHeader
 from consent.passage import Refused
-from keys.documents import new_id, validate
+from keys.documents import validate
 from keys.terminal import DONE
 from tests.adapters.conftest import Town
 from tests.adapters.consenting import GIVEN_HEALTH, recorded, restricted
@@ -278,32 +275,3 @@ def test_a_worker_reads_that_nothing_left(laval: Town, command: Command) -> None
     code, out, _ = command(line, "erase-error", queued.ref)
     assert (code, broker.deposits) == (DONE, [])
     assert "It had not left" in out
-
-
-# Emergencies beyond the first page of referrals.
-
-
-def test_an_old_emergency_is_still_owed_a_review(laval: Town) -> None:
-    """However many referrals were sent since."""
-    _, line, shelter = laval
-    queued = arrived(line, shelter)
-    referral = line.adapter.show(queued.ref).referral
-    declared = validate(
-        Emergency,
-        {
-            "ground": "person-in-danger-unable",
-            "directive": "DIR-1",
-            "worker": "int-9",
-            "justification": {"envelope": new_id("env"), "sha256": "0" * 64},
-        },
-    )
-    urgent = referral.header.model_copy(
-        update={"ref": new_id("ref"), "id": new_id("env"), "authority": None, "emergency": declared}
-    )
-    with line.store.transaction() as tx:
-        tx.dossiers.add(replace(referral, ref=urgent.ref, header=urgent, at=referral.at - timedelta(days=1)))
-        for _ in range(500):
-            other = referral.header.model_copy(update={"ref": new_id("ref"), "id": new_id("env")})
-            tx.dossiers.add(replace(referral, ref=other.ref, header=other, status="completed"))
-    assert [item.ref for item in line.adapter.emergencies()] == [urgent.ref]
-    assert [duty.subject for duty in line.adapter.duties() if duty.kind == "emergency"] == [urgent.ref]

@@ -1,4 +1,4 @@
-"""What a suspension holds back waits: nothing is handed out, nothing is lost, and nobody else is made to wait."""
+"""What is held back waits, and nothing of it is lost: after a suspension, or behind a referral that is on its way."""
 
 from datetime import datetime
 
@@ -93,3 +93,27 @@ def test_what_is_held_back_does_not_stand_before_what_may_pass(world: World) -> 
     _set_active(world, SHELTER, active=False)
     [item] = world.line.lease(most=1)
     assert strictjson.dumps(item["envelope"]) == wire
+
+
+def test_a_message_waits_for_its_referral_while_that_is_out_on_a_lease(world: World) -> None:
+    """Whoever lost the answer that held the referral could not tell what the message is about, and would refuse it."""
+    wire = world.deposited()
+    [lost] = world.shelter.lease()
+    message = world.message({"/id": "env_" + "m" * 26})
+    assert world.line.deposit(message).status_code == 201
+    assert world.shelter.lease() == []
+    world.clock.move(seconds=120)
+    again, followed = world.shelter.lease()
+    assert (again, strictjson.dumps(followed["envelope"])) == (lost, message)
+    assert strictjson.dumps(again["envelope"]) == wire
+
+
+def test_a_message_comes_at_once_when_its_referral_was_acknowledged(world: World) -> None:
+    """Only what is out keeps what follows it waiting."""
+    wire = world.deposited()
+    world.shelter.lease()
+    assert world.shelter.post("/v1/acks", world.shelter.ack(wire), "ack").status_code == 200
+    message = world.message({"/id": "env_" + "m" * 26})
+    assert world.line.deposit(message).status_code == 201
+    [item] = world.shelter.lease()
+    assert strictjson.dumps(item["envelope"]) == message

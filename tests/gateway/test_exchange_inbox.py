@@ -47,30 +47,6 @@ def test_a_lease_hands_out_the_exact_bytes_with_their_receipt(world: World) -> N
     assert (entry.statement, entry.version) == (STATEMENT_ID, 1)
 
 
-def test_a_message_waits_for_its_referral_while_that_is_out_on_a_lease(world: World) -> None:
-    """Whoever lost the answer that held the referral could not tell what the message is about, and would refuse it."""
-    wire = world.deposited()
-    [lost] = world.shelter.lease()
-    message = world.message({"/id": "env_" + "m" * 26})
-    assert world.line.deposit(message).status_code == 201
-    assert world.shelter.lease() == []
-    world.clock.move(seconds=120)
-    again, followed = world.shelter.lease()
-    assert (again, strictjson.dumps(followed["envelope"])) == (lost, message)
-    assert strictjson.dumps(again["envelope"]) == wire
-
-
-def test_a_message_comes_at_once_when_its_referral_was_acknowledged(world: World) -> None:
-    """Only what is out keeps what follows it waiting."""
-    wire = world.deposited()
-    world.shelter.lease()
-    assert _answer(world.shelter, wire).status_code == 200
-    message = world.message({"/id": "env_" + "m" * 26})
-    assert world.line.deposit(message).status_code == 201
-    [item] = world.shelter.lease()
-    assert strictjson.dumps(item["envelope"]) == message
-
-
 def test_only_the_recipient_gets_it(world: World) -> None:
     """Nobody else's inbox holds it, the sender's included."""
     world.deposited()
