@@ -153,8 +153,8 @@ def _lies(document: Json) -> Callable[[], Json]:
     return lambda: lies
 
 
-def main(url: str, run: str) -> None:
-    """Make a world in which something happened already, explore it, and print the result as JSON."""
+def main(url: str, run: str) -> Json:
+    """Make a world in which something happened already, and explore it."""
     make_database(url)
     store = Store(url)
     try:
@@ -164,10 +164,11 @@ def main(url: str, run: str) -> None:
         world.integrate()
         if run == "lying":
             world.app.openapi = _lies(world.app.openapi())  # type: ignore[method-assign]  # as the broker does
-        json.dump(explore(world, run), sys.stdout)
+        return explore(world, run)
     finally:
         store.close()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    out, sys.stdout = sys.stdout, sys.stderr  # whatever the broker logs meanwhile is no part of the result
+    json.dump(main(sys.argv[1], sys.argv[2]), out)
