@@ -57,7 +57,9 @@ def was_taken_back(shipment: Shipment) -> bool:
     """Whether an envelope waited for a later version of its consent than it cites: the one that takes it back."""
     header = _header(shipment)
     cited = header.authority if isinstance(header, SealedHeader) else None
-    return cited is not None and shipment.after not in {None, f"{cited.statement}@{cited.version}"}
+    # What waits behind another thing than a version of its consent, such as a message behind a paper, was not.
+    statement, _, version = (shipment.after or "").rpartition("@")
+    return cited is not None and statement == cited.statement and version != str(cited.version)
 
 
 def end_unsent(tx: Transaction, referral: Referral, event: Event, at: datetime) -> bool:

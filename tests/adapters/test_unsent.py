@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from adapters.consent_changes import Change, Ended, Withdrawal
@@ -10,7 +12,7 @@ from adapters.erasure import ERASED
 from adapters.outgoing import Queued, Supplement, send_message
 from adapters.sections import WorkerSection
 from adapters.store.records import Shipment
-from adapters.unsent import CANCELLED
+from adapters.unsent import CANCELLED, was_taken_back
 from consent.envelope import NoticeHeader
 from consent.passage import Refused
 from keys.documents import validate
@@ -275,3 +277,15 @@ def test_a_worker_reads_that_nothing_left(laval: Town, command: Command) -> None
     code, out, _ = command(line, "erase-error", queued.ref)
     assert (code, broker.deposits) == (DONE, [])
     assert "It had not left" in out
+
+
+def test_only_what_waits_for_a_later_version_of_its_consent_was_taken_back(laval: Town) -> None:
+    """What waited behind a paper, or behind the version that it cites, is refused as anything else is."""
+    _, line, _ = laval
+    queued = sent(line)
+    cited = line.adapter.show(queued.ref).referral.header.authority
+    assert cited is not None
+    with line.store.transaction() as tx:
+        [shipment] = [item for item in tx.traffic.settled("pending") if item.item == queued.envelope]
+    behind = (None, "f" * 64, f"{cited.statement}@{cited.version}", f"{cited.statement}@{cited.version + 1}")
+    assert [was_taken_back(replace(shipment, after=item)) for item in behind] == [False, False, False, True]
