@@ -171,4 +171,4 @@ def main(url: str, run: str) -> Json:
 
 if __name__ == "__main__":
     out, sys.stdout = sys.stdout, sys.stderr  # whatever the broker logs meanwhile is no part of the result
-    json.dump(main(sys.argv[1], sys.argv[2]), out)
+    print(json.dumps(main(sys.argv[1], sys.argv[2])), file=out, flush=True)  # at the end only sys.stdout is flushed
