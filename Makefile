@@ -61,6 +61,7 @@ docs: $(VENV)/.developing ## write the help screens of the READMEs again
 bench: $(VENV)/.developing ## print the figures of benchmarks/, as ratios of one run
 	@$(PY) -m benchmarks.sealing
 	@$(PY) -m benchmarks.admission
+	@$(PY) -m benchmarks.audit
 
 clean: ## remove what these targets made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from consent.articles import Article, Name, Party, TimeZone
 from consent.coherence import fault_at, refuse_duplicates
 from consent.identifiers import AgreementId, AgreementRef, ArticleNumber, gateway_address, territory_of
+from consent.quorum import Quorum, is_address
 from keys.documents import Address, Base64Url, Document, Listing, Sha256, Time, Version, fault, parse
 from keys.errors import ForgedError, MalformedError
 from keys.identity import RootPublic, root_verifiers
@@ -80,20 +81,6 @@ class Retention(Document):
     evidence_days: int = Field(ge=1, le=3650)
 
 
-class Quorum(Document):
-    """How many of which witnesses must have cosigned before a journal entry counts as confirmed."""
-
-    threshold: int = Field(ge=0, le=32)
-    witnesses: Listing[Annotated[str, StringConstraints(min_length=10, max_length=4000)]] = Field(max_length=32)
-
-    @model_validator(mode="after")
-    def _can_be_reached(self) -> Self:
-        refuse_duplicates(self.witnesses, "witnesses")
-        if self.threshold > len(self.witnesses):
-            raise fault_at("out-of-range", "threshold")
-        return self
-
-
 class ImpactAssessment(Document):
     """The privacy impact assessment (Québec *EFVP*, P-39.1 s.3.3; RGPD art. 35) without which none comes into force."""
 
@@ -133,6 +120,7 @@ class Agreement(Document):
         refuse_duplicates((party.address for party in self.parties), "parties", member="address")
         refuse_duplicates((article.no for article in self.articles), "articles", member="no")
         self._check_addresses()
+        self._check_witnesses()
         return self
 
     def _check_addresses(self) -> None:
@@ -151,6 +139,16 @@ class Agreement(Document):
         for number, address in enumerate(self.accession):
             if address not in known:
                 raise fault_at("not-a-party", "accession", number)
+
+    def _check_witnesses(self) -> None:
+        """No witness is the broker, nor anybody whose root, hence whose keys, the broker could have made up."""
+        known = {party.address for party in self.parties}
+        for number, text in enumerate(self.quorum.witnesses):
+            if is_address(text) and text not in known:
+                raise fault_at("not-a-party", "quorum", "witnesses", number)
+        broker = self.quorum.held_by(self.broker.journal)
+        if broker is not None:
+            raise fault_at("witness-is-the-journal", "quorum", "witnesses", broker)
 
     @property
     def ref(self) -> AgreementRef:

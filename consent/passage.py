@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Literal
 
 from consent.agreement import Article, RegisteredAgreement
@@ -137,9 +138,12 @@ class Granted:
     statement: RegisteredStatement | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Case:
-    """Everything a rule may look at; nothing else exists for it, not even a clock."""
+    """Everything a rule may look at; nothing else exists for it, not even a clock.
+
+    A dozen rules ask for the same parts of it, so what is found once is kept.
+    """
 
     passage: Passage
     scopes: Collection[str]
@@ -152,14 +156,14 @@ class Case:
         """The header under decision."""
         return self.passage.header
 
-    @property
+    @cached_property
     def article(self) -> Article | None:
         """The article the header invokes, as the agreement at hand words it; its terms are told to parties only."""
         if self.agreement is None or self.agreement.document.party(self.header.from_) is None:
             return None
         return self.agreement.document.article(self.header.article)
 
-    @property
+    @cached_property
     def referral(self) -> OpenReferral | None:
         """The referral the header is about, if both of its ends are the header's own: nobody else learns of it."""
         referral, header = self.passage.referral, self.header
@@ -179,7 +183,7 @@ class Case:
         referral = self.referral
         return referral is not None and agreement_id_of(referral.agreement) == agreement_id_of(self.header.agreement)
 
-    @property
+    @cached_property
     def consent(self) -> RegisteredStatement | None:
         """The statement the header cites, if the sender may cite it: unknown and not-yours are one (PROTOCOL §3).
 
@@ -200,7 +204,7 @@ class Case:
         """The emergency that the header declares, if it does."""
         return self.header.emergency if isinstance(self.header, SealedHeader) else None
 
-    @property
+    @cached_property
     def authority(self) -> str | None:
         """The kind of legal basis the header rests on (PRODUCT §4); None when the statement may not be cited."""
         if self.emergency is not None:
@@ -214,7 +218,7 @@ class Case:
             return self.header.purpose
         return self.referral.purpose if self.referral else None
 
-    @property
+    @cached_property
     def answers(self) -> bool:
         """Whether this is a message of the owner back to the requester."""
         return isinstance(self.header, MessageHeader) and bool(

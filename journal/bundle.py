@@ -1,50 +1,47 @@
 """The one file an auditor needs: written by the broker without holding it in memory, read without trusting it.
 
-A bundle is a zip archive (see `journal.layout`). Whoever made it may be hostile: sizes that it declares are not
-believed, names that are not a bundle's are refused, and nothing is ever extracted to disk.
+A bundle is a zip archive, or a folder with the same files in it, a *mirror* (see `journal.layout`). Whoever made it may
+be hostile: nothing that it holds is believed before it was verified, and no more of it is held than is needed.
 """
 
 from __future__ import annotations
 
 import stat
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, BinaryIO, Final, Self, TypeVar
+from typing import BinaryIO, Final, Self, TypeVar
 
+from journal.archive import Archive, Shelf, lines_of
 from journal.entries import Opening
 from journal.layout import (
     CHECKPOINT,
-    MAX_LINE,
+    CHECKPOINTS,
     OPENINGS,
     VKEYS,
     SignedAgreement,
     agreement_name,
+    encode_archived,
     encode_opening,
     largest_piece,
+    read_archived,
     read_opening,
     statement_name,
 )
+from journal.mirror import Mirror
 from journal.notes import Checkpoint
 from journal.tiles import ENTRIES, WIDTH, TilePath, TileReader, parse_path
 from journal.vkeys import Vkey
 from keys.errors import FileError, ForgedError, MalformedError, about
 from keys.signing import MAX_DOCUMENT, SignedDocument
 
-__all__ = ["Bundle", "write_bundle"]
+__all__ = ["Bundle", "open_bundle", "write_bundle"]
 
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 """The first moment a zip archive can tell: the same journal gives the same archive whenever it is written."""
 _MODE: Final = (stat.S_IFREG | 0o644) << 16
 _UNIX: Final = 3
-_ENCRYPTED: Final = 0x1 | 0x40 | 0x2000
-"""Flag bits of members that are encrypted, strongly encrypted, or whose own header is hidden."""
-_MAX_RATIO: Final = 64
-"""How many bytes may come out for one of the archive; openings, the most compressible part, give about 2."""
-_ALLOWANCE: Final = 16 * 1024 * 1024
-"""Bytes that may come out of however small an archive."""
 
 
 def write_bundle(
@@ -56,12 +53,15 @@ def write_bundle(
     openings: Iterable[tuple[int, Opening]],
     agreements: Iterable[SignedAgreement],
     statements: Iterable[SignedDocument],
+    checkpoints: Iterable[bytes] | None = None,
 ) -> None:
     """Write a bundle to `out`, which need not be seekable, one piece at a time and in the order given.
 
-    `files` are the journal's tiles by path, `openings` ascend by index. Raises `MalformedError` (wrong-tile-path,
-    too-large, archive-duplicate-file, openings-out-of-order) and whatever an iterable raises; the checkpoint comes
-    last, so that an archive cut short by an error has none and is refused by every reader.
+    `files` are the journal's tiles by path, `openings` ascend by index, `checkpoints` are the notes of all that were
+    ever published, in the order of the journal: without them nobody can tell when an entry became visible. Raises
+    `MalformedError` (wrong-tile-path, too-large, archive-duplicate-file, openings-out-of-order) and whatever an
+    iterable raises; the checkpoint comes last, so that an archive cut short by an error has none and is refused by
+    every reader.
     """
     with zipfile.ZipFile(out, "w", allowZip64=True) as archive:
         writer = _Writer(archive)
@@ -73,7 +73,9 @@ def write_bundle(
             writer.add(agreement_name(agreement.sha256), agreement.encode())
         for statement in statements:
             writer.add(statement_name(statement.sha256), statement.encode())
-        writer.add_openings(openings)
+        writer.add_lines(OPENINGS, _in_order(openings))
+        if checkpoints is not None:
+            writer.add_lines(CHECKPOINTS, map(encode_archived, checkpoints))
         writer.add(CHECKPOINT, checkpoint)
 
 
@@ -87,14 +89,12 @@ class _Writer:
             raise MalformedError("too-large")
         self._archive.writestr(self._new(name, method), data)
 
-    def add_openings(self, openings: Iterable[tuple[int, Opening]]) -> None:
-        last = -1
-        with self._archive.open(self._new(OPENINGS, zipfile.ZIP_DEFLATED), "w", force_zip64=True) as stream:
-            for index, opening in openings:
-                if index <= last:
-                    raise MalformedError("openings-out-of-order")
-                last = index
-                stream.write(encode_opening(index, opening))
+    def add_lines(self, name: str, lines: Iterable[bytes]) -> None:
+        with self._archive.open(self._new(name, zipfile.ZIP_DEFLATED), "w", force_zip64=True) as stream:
+            for line in lines:
+                if len(line) > largest_piece(name):
+                    raise MalformedError("too-large")
+                stream.write(line)
 
     def _new(self, name: str, method: int) -> zipfile.ZipInfo:
         if name in self._names:
@@ -107,54 +107,51 @@ class _Writer:
         return member
 
 
+def _in_order(openings: Iterable[tuple[int, Opening]]) -> Iterator[bytes]:
+    last = -1
+    for index, opening in openings:
+        if index <= last:
+            raise MalformedError("openings-out-of-order")
+        last = index
+        yield encode_opening(index, opening)
+
+
 class Bundle:
     """A bundle open for reading; use it in a `with` statement. Nothing that it holds is verified by opening it.
 
-    Every method raises `MalformedError` (archive-damaged, too-large, archive-bomb) besides what it names itself.
+    Every method raises `MalformedError` (archive-damaged, archive-special-file, too-large, archive-bomb) besides what
+    it names itself, and `FileError` (file-unreadable).
     """
 
-    def __init__(self, file: IO[bytes], archive: zipfile.ZipFile) -> None:
-        """Check the names and kinds of the members of an open archive; raises as `Bundle.open` does."""
-        self._file = file
-        self._archive = archive
-        self._members: dict[str, zipfile.ZipInfo] = {}
-        for member in archive.infolist():
-            _check_kind(member)
-            if member.filename in self._members:
-                raise MalformedError("archive-duplicate-file")
-            self._members[member.filename] = member
+    def __init__(self, shelf: Shelf) -> None:
+        """Read the files that lie on `shelf`, which is closed with the bundle; raises as `Bundle.open` does."""
+        self._shelf = shelf
         for name in (CHECKPOINT, OPENINGS):
-            if name not in self._members:
-                with about(name):
-                    raise MalformedError("archive-file-missing")
-        self._left = _ALLOWANCE + _MAX_RATIO * file.seek(0, 2)
+            with shelf.stream(name) as stream:
+                if stream is None:
+                    with about(name):
+                        raise MalformedError("archive-file-missing")
 
     @classmethod
     def open(cls, path: Path) -> Self:
-        """Open the bundle at `path`.
+        """Open the bundle at `path`, an archive or a folder.
 
-        Raises `FileError` (file-missing, file-unreadable) and `MalformedError`: archive-damaged, archive-unknown-file,
-        archive-duplicate-file, archive-encrypted, archive-special-file, archive-compression, archive-file-missing.
+        Raises `FileError` (file-missing, file-unreadable, no-journal-here for a folder without a checkpoint) and
+        `MalformedError`: archive-damaged, archive-unknown-file, archive-duplicate-file, archive-encrypted,
+        archive-special-file, archive-compression, archive-file-missing.
         """
+        shelf: Shelf = _mirror(path) if path.is_dir() else Archive.open(path)
         try:
-            file = path.open("rb")
-        except FileNotFoundError:
-            raise FileError("file-missing") from None
-        except OSError:
-            raise FileError("file-unreadable") from None
-        try:
-            with _translated():
-                return cls(file, zipfile.ZipFile(file))
+            return cls(shelf)
         except BaseException:
-            file.close()
+            shelf.close()
             raise
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._archive.close()
-        self._file.close()
+        self._shelf.close()
 
     def checkpoint(self) -> bytes:
         """The signed note, as its bytes."""
@@ -163,7 +160,7 @@ class Bundle:
     def tile(self, path: str) -> bytes | None:
         """The bytes of a tile, or None when the bundle has none at this path; a reader for `TileReader`."""
         data = self._read(path)
-        self._spend(len(data or b""))
+        self._shelf.spend(len(data or b""))
         return data
 
     def agreement(self, sha256: str) -> SignedAgreement | None:
@@ -183,17 +180,25 @@ class Bundle:
     def openings(self) -> Iterator[tuple[int, Opening]]:
         """The openings by index, ascending; raises `MalformedError` (openings-out-of-order, or a line's faults)."""
         last = -1
-        with self._stream(OPENINGS) as stream:
-            number = 0
-            while line := stream.readline(MAX_LINE + 1):
-                self._spend(len(line))
-                number += 1
-                with about(f"{OPENINGS}:{number}"):
-                    index, opening = read_opening(line)
-                    if index <= last:
-                        raise MalformedError("openings-out-of-order")
-                last = index
-                yield index, opening
+        for number, line in lines_of(self._shelf, OPENINGS):
+            with about(f"{OPENINGS}:{number}"):
+                index, opening = read_opening(line)
+                if index <= last:
+                    raise MalformedError("openings-out-of-order")
+            last = index
+            yield index, opening
+
+    @property
+    def has_checkpoints(self) -> bool:
+        """Whether it holds the archived checkpoints; bundles of earlier releases do not."""
+        with self._shelf.stream(CHECKPOINTS) as stream:
+            return stream is not None
+
+    def checkpoints(self) -> Iterator[bytes]:
+        """The archived checkpoints as signed notes, in the order of the file; raises `MalformedError` (a line's)."""
+        for number, line in lines_of(self._shelf, CHECKPOINTS):
+            with about(f"{CHECKPOINTS}:{number}"):
+                yield read_archived(line)
 
     def leaves(self, checkpoint: Checkpoint) -> Iterator[tuple[int, bytes, Opening | None]]:
         """Each leaf of the tree under `checkpoint` in order, 256 held at a time, with its opening if there is one.
@@ -219,26 +224,24 @@ class Bundle:
                 raise MalformedError("no-such-entry")
 
     def _read(self, name: str) -> bytes | None:
-        """The whole of a member, which is never believed to be as large as it says."""
-        if name not in self._members:
-            return None
+        """The whole of a file, which is never believed to be as large as it says."""
         limit = largest_piece(name)
-        with about(name), self._stream(name) as stream:
+        with about(name), self._shelf.stream(name) as stream:
+            if stream is None:
+                return None
             data = stream.read(limit + 1)
             if len(data) > limit:
                 raise MalformedError("too-large")
             return data
 
-    @contextmanager
-    def _stream(self, name: str) -> Iterator[IO[bytes]]:
-        with _translated(), self._archive.open(self._members[name]) as stream:
-            yield stream
 
-    def _spend(self, size: int) -> None:
-        # Counted as it comes out: many members may share the same few bytes of the archive.
-        self._left -= size
-        if self._left < 0:
-            raise MalformedError("archive-bomb")
+def _mirror(path: Path) -> Mirror:
+    """The mirror at `path`: any other folder is a wrong path, not a bundle that lacks something."""
+    mirror = Mirror.open(path)
+    if CHECKPOINT not in mirror:
+        mirror.close()
+        raise FileError("no-journal-here")
+    return mirror
 
 
 _Document = TypeVar("_Document", SignedAgreement, SignedDocument)
@@ -251,26 +254,8 @@ def _named(document: _Document, sha256: str) -> _Document:
     return document
 
 
-def _check_kind(member: zipfile.ZipInfo) -> None:
-    """Refuse whatever is not a plain file of a bundle."""
-    # Python cuts a name at a NUL: the name as it was written has to be the name as it is used.
-    name = member.filename if member.filename == member.orig_filename else ""
-    largest_piece(name)
-    with about(name):
-        if member.flag_bits & _ENCRYPTED:
-            raise MalformedError("archive-encrypted")
-        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise MalformedError("archive-compression")
-        if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG):
-            raise MalformedError("archive-special-file")
-
-
 @contextmanager
-def _translated() -> Iterator[None]:
-    """What the zip library raises for a damaged or hostile archive, as our own refusal."""
-    try:
-        yield
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError, OverflowError):
-        raise MalformedError("archive-damaged") from None
-    except OSError:
-        raise FileError("file-unreadable") from None
+def open_bundle(path: Path) -> Iterator[Bundle]:
+    """The bundle at `path`, archive or folder, closed afterwards; raises as `Bundle.open` does, and errors name it."""
+    with about(path), Bundle.open(path) as bundle:
+        yield bundle

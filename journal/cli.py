@@ -1,81 +1,150 @@
 """The offline auditor, `passerelle-audit`: verifies a bundle with pinned keys, and says what it could not verify.
 
-It needs no network, no gateway and no account. 0: verified; 1: broken promises, or a bundle that is not to be relied
-on; 2: the question was not understood, and nothing was verified.
+Verifying needs no network, no gateway and no account. 0: verified; 1: broken promises, something that is not to be
+relied on, or a quorum that was asked for and has seen nothing; 2: the question was not understood, and nothing was
+verified. One module of `journal.audit` for each command.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
-from journal.bundle import Bundle
-from journal.invariants.findings import Violation
-from journal.pins import MAX_PINS, read_pins, read_vkeys
-from journal.replay import verify
-from journal.report import CHECKED, MAX_LISTED, NOT_CHECKED, AuditReport
-from journal.vkeys import Vkey
-from keys.documents import format_time
-from keys.errors import FileError, MalformedError, PasserelleError, about
+from journal.audit.collecting import read_receipts
+from journal.audit.convicting import BY, keep_evidence, write_evidence
+from journal.audit.fetching import fetch_journal
+from journal.audit.outcomes import tell_contradicted, tell_conviction, tell_fetched
+from journal.audit.program import (
+    TERMINAL,
+    AsJson,
+    BundlePath,
+    EvidenceFolder,
+    PinsOption,
+    VkeyOption,
+    answering,
+    app,
+    bars,
+    pinned,
+    understood,
+    word,
+)
+from journal.audit.registering import registers
+from journal.audit.showing import show
+from journal.audit.verdicts import tell
+from journal.audit.verification import Question
+from journal.audit.verifying import verify_bundle
+from journal.convictions import convict
+from journal.evidence import MAX_EVIDENCE, contradictory, read_evidence
+from journal.policies import MAX_POLICY, parse_policy
+from journal.quorum import QuorumPolicy
+from journal.republishing import ContradictedError
+from keys.errors import FileError, MalformedError, about
 from keys.files import read_file
-from keys.terminal import REFUSED, USAGE, Terminal
+from keys.terminal import REFUSED
 
-TERMINAL = Terminal("passerelle-audit", "journal", "consent")
-_word = TERMINAL.word
-app = TERMINAL.app("audit.help")
+if TYPE_CHECKING:
+    from journal.audit.download import Download
 
-Tell = Callable[[int, int], object]
+__all__ = ["TERMINAL", "app", "main"]
 
 
-@app.callback(help=_word("audit.help"))
+@app.callback(help=word("audit.help"))
 def audit() -> None:
-    """Group the commands, so that `verify` is one by name even while it is the only one."""
+    """Group the commands."""
 
 
-@app.command("verify", help=_word("audit.verify.help"))
-def verify_bundle(
-    bundle: Annotated[Path, typer.Argument(metavar=_word("audit.metavar.bundle"), help=_word("audit.bundle"))],
-    vkey: Annotated[
-        list[str] | None, typer.Option("--vkey", metavar=_word("audit.metavar.key"), help=_word("audit.vkey"))
+@app.command("verify", help=word("audit.verify.help"))
+def verify(  # noqa: PLR0913, PLR0917 - one option for each thing that an auditor may bring
+    bundle: BundlePath,
+    vkey: VkeyOption = None,
+    pins: PinsOption = None,
+    since: Annotated[
+        Path | None, typer.Option("--since", metavar=word("audit.metavar.earlier"), help=word("audit.since"))
     ] = None,
-    pins: Annotated[
-        Path | None, typer.Option("--pins", metavar=_word("audit.metavar.file"), help=_word("audit.pins"))
+    receipts: Annotated[
+        list[Path] | None, typer.Option("--receipts", metavar=word("audit.metavar.files"), help=word("audit.receipts"))
     ] = None,
-    complete: Annotated[bool, typer.Option("--complete", help=_word("audit.complete"))] = False,  # noqa: FBT002 - an option of a command line
-    as_json: Annotated[bool, typer.Option("--json", help=_word("audit.json"))] = False,  # noqa: FBT002 - an option of a command line
+    policy: Annotated[
+        Path | None, typer.Option("--policy", metavar=word("audit.metavar.file"), help=word("audit.policy"))
+    ] = None,
+    quorum_from: Annotated[
+        str | None,
+        typer.Option("--quorum-from", metavar=word("audit.metavar.agreement"), help=word("audit.quorum-from")),
+    ] = None,
+    evidence: EvidenceFolder = Path(),
+    complete: Annotated[bool, typer.Option("--complete", help=word("audit.complete"))] = False,  # noqa: FBT002 - an option of a command line
+    as_json: AsJson = False,  # noqa: FBT002 - an option of a command line
 ) -> None:
     """Verify, tell the result in words or as JSON, and leave with the code that says the same."""
-    try:
-        vkeys = _pinned(vkey or [], pins)
-    except PasserelleError as error:
-        TERMINAL.complain(TERMINAL.explain(error))
-        raise typer.Exit(USAGE) from None
-    try:
-        with about(bundle), Bundle.open(bundle) as opened, _progress(quiet=as_json) as tell:
-            report = verify(opened, vkeys, progress=tell)
-    except FileError as error:
-        TERMINAL.complain(TERMINAL.explain(error))
-        raise typer.Exit(USAGE) from None
-    except PasserelleError as error:
-        if not as_json:
-            TERMINAL.say("audit.not-reliable")
-            raise
-        typer.echo(json.dumps({"v": 1, "verified": False, "error": error.code, "pointer": error.pointer}))
-        raise typer.Exit(REFUSED) from None
+    with understood():
+        keys = pinned(vkey, pins)
+        promised = read_receipts(receipts, keys.receipts) if receipts else []
+        quorum = _quorum(policy, quorum_from)
+    with answering("audit.not-reliable", as_json=as_json):
+        with bars(quiet=as_json) as bar:
+            question = Question(bundle, keys.vkeys, quorum, since, promised, progress=bar("audit.progress"))
+            found = verify_bundle(question)
+        kept = _kept(lambda: keep_evidence(question, found, evidence, datetime.now(UTC)))
     if as_json:
-        typer.echo(json.dumps(report.to_json(), indent=2))
+        typer.echo(json.dumps(found.to_json(kept), indent=2))
     else:
-        _tell(report)
-    if not report.holds or (complete and not report.complete):
+        tell(found, kept)
+    if found.verdict in {"refused", "unconfirmed"} or (complete and not found.complete):
         raise typer.Exit(REFUSED)
+
+
+@app.command("fetch", help=word("audit.fetch.help"))
+def fetch(
+    url: Annotated[str, typer.Argument(metavar="URL", help=word("audit.url"))],
+    folder: Annotated[Path, typer.Argument(metavar=word("audit.metavar.folder"), help=word("audit.mirror"))],
+    vkey: VkeyOption = None,
+    pins: PinsOption = None,
+    openings: Annotated[
+        list[Path] | None, typer.Option("--openings", metavar=word("audit.metavar.file"), help=word("audit.openings"))
+    ] = None,
+    evidence: EvidenceFolder = Path(),
+    as_json: AsJson = False,  # noqa: FBT002 - an option of a command line
+) -> None:
+    """Bring a mirror up to date, and say what came; of a journal that contradicts itself only the evidence is kept."""
+    with understood():
+        keys = pinned(vkey, pins)
+    with answering("audit.not-fetched", as_json=as_json), _downloading(url) as download:
+        try:
+            with bars(quiet=as_json) as bar:
+                fetched = fetch_journal(download, folder, keys.vkeys, openings or (), bar)
+        except ContradictedError as contradicted:
+            tell_contradicted(contradicted.found, _kept(partial(_convicting, contradicted, evidence)), as_json=as_json)
+            raise typer.Exit(REFUSED) from None
+    tell_fetched(fetched, as_json=as_json)
+
+
+@app.command("evidence", help=word("audit.convict.help"))
+def convict_by(
+    file: Annotated[Path, typer.Argument(metavar=word("audit.metavar.file"), help=word("audit.convict.file"))],
+    vkey: VkeyOption = None,
+    pins: PinsOption = None,
+    as_json: AsJson = False,  # noqa: FBT002 - an option of a command line
+) -> None:
+    """Verify a file of evidence, and say what it shows: 0 when it convicts, 1 when it does not."""
+    with understood():
+        keys = pinned(vkey, pins)
+    with answering("audit.convict.nothing", as_json=as_json), about(file):
+        read = read_evidence(read_file(file, limit=MAX_EVIDENCE))
+        shown = convict(read, keys.vkeys, keys.receipts if read.receipt is not None and pins else None)
+    tell_conviction(read, shown, as_json=as_json)
+
+
+app.command("show", help=word("audit.show.help"))(show)
+app.command("registers", help=word("audit.registers.help"))(registers)
 
 
 def main() -> None:
@@ -83,66 +152,40 @@ def main() -> None:
     sys.exit(TERMINAL.run(app))
 
 
-def _pinned(vkeys: list[str], pins: Path | None) -> tuple[Vkey, ...]:
-    """The keys to verify with, from exactly one of the two options."""
-    if bool(vkeys) == (pins is not None):
-        raise MalformedError("which-keys")
-    if pins is None:
-        return read_vkeys(vkeys)
-    with about(pins):
-        return read_pins(read_file(pins, limit=MAX_PINS))
+def _convicting(contradicted: ContradictedError, folder: Path) -> list[str]:
+    """The file of evidence; none where there is nothing to show, as of a tree without leaves."""
+    found, later = contradicted.found, contradicted.later
+    with suppress(MalformedError):
+        made = contradictory(found.kind, found.first.note, found.second.note, at=datetime.now(UTC), by=BY, later=later)
+        return [write_evidence(folder, made)]
+    return []
+
+
+def _kept(keep: Callable[[], list[str]]) -> list[str]:
+    """The files of evidence; a folder that cannot be written to is told, and takes nothing from the verdict."""
+    try:
+        return keep()
+    except FileError as error:
+        TERMINAL.complain(TERMINAL.explain(error))
+        return []
 
 
 @contextmanager
-def _progress(*, quiet: bool) -> Iterator[Tell | None]:
-    """A bar on the screen, where there is one; files and other programs get none."""
-    console = Console(stderr=True)
-    if quiet or not console.is_terminal:
-        yield None
-        return
-    with Progress(console=console, transient=True) as bar:
-        task = bar.add_task(_word("audit.progress"), total=None)
-        yield lambda done, size: bar.update(task, completed=done, total=size)
+def _downloading(url: str) -> Iterator[Download]:
+    """Downloads, where the library for it is installed."""
+    try:
+        from journal.audit.download import downloading  # noqa: PLC0415 - whoever only verifies needs no network library
+    except ModuleNotFoundError:
+        raise MalformedError("fetch-needs-extra") from None
+    with downloading(url, time.sleep, time.monotonic) as download:
+        yield download
 
 
-def _tell(report: AuditReport) -> None:
-    checkpoint, counted = report.checkpoint, report.counted
-    at = format_time(report.signed_at) if report.signed_at else _word("audit.unknown-time")
-    TERMINAL.say("audit.journal", origin=checkpoint.origin, size=checkpoint.size, at=at)
-    TERMINAL.say("audit.read", clear=counted.clear, opened=counted.opened)
-    subjects = {name: getattr(counted, name) for name in ("chains", "agreements", "consents", "referrals", "envelopes")}
-    TERMINAL.say("audit.subjects", **subjects)
-    if counted.unread:
-        TERMINAL.say("audit.unread", count=counted.unread)
-    TERMINAL.show("")
-    for promise in CHECKED:
-        found = report.broken.get(promise, 0)
-        result = _word("audit.broken", count=found) if found else _word("audit.kept")
-        TERMINAL.say("audit.promise", result=result, promise=_promise(promise))
-    TERMINAL.say("audit.not-checked", promises=", ".join(NOT_CHECKED))
-    _tell_findings(report)
-    TERMINAL.show("")
-    verdict = "refused" if not report.holds else "verified" if report.complete else "verified-in-part"
-    TERMINAL.say(f"audit.verdict.{verdict}")
-
-
-def _tell_findings(report: AuditReport) -> None:
-    for code, count in sorted(report.unjudged.items()):
-        TERMINAL.say("audit.unjudged-entries", count=count, why=_word(f"audit.unjudged.{code}"))
-    if report.violations:
-        TERMINAL.show("")
-    for violation in report.violations:
-        TERMINAL.say("audit.violation", **_violation(violation))
-    if sum(report.broken.values()) > len(report.violations):
-        TERMINAL.say("audit.more", count=MAX_LISTED)
-
-
-def _violation(violation: Violation) -> dict[str, object]:
-    promise = "" if violation.invariant not in CHECKED[1:] else f"{violation.invariant}, "
-    place = f"{violation.pointer} " if violation.pointer else ""
-    what = _word(f"error.{violation.code}.title")
-    return {"index": violation.index, "promise": promise, "place": place, "what": what}
-
-
-def _promise(number: str) -> str:
-    return _word(f"audit.promises.{number}")
+def _quorum(policy: Path | None, agreement: str | None) -> QuorumPolicy | str | None:
+    """The quorum that was asked for, by at most one of the two options."""
+    if policy is not None and agreement is not None:
+        raise MalformedError("which-quorum")
+    if policy is None:
+        return agreement
+    with about(policy):
+        return parse_policy(read_file(policy, limit=MAX_POLICY))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Final, Literal, Self, get_args
 
 from pydantic import Field, StringConstraints, model_validator
@@ -33,6 +34,7 @@ __all__ = [
     "Entry",
     "EntryType",
     "Opening",
+    "check_year",
     "clear_leaf",
     "commitment_leaf",
     "must_be_clear",
@@ -47,6 +49,8 @@ CLEAR: Final = b"\x02"
 """First byte of a leaf that holds the entry itself."""
 MAX_LEAF: Final = 0xFFFF
 """Bytes of the largest leaf: an entry bundle writes each length on 16 bits (C2SP tlog-tiles)."""
+_YEARS: Final = range(2000, 9000)
+"""The years an entry may speak of: no period added to them leaves the calendar."""
 MAX_ENTRY: Final = MAX_LEAF - 1
 """Bytes of the largest entry, in either form, so that any entry fits a clear leaf."""
 SALT_SIZE: Final = 32
@@ -179,6 +183,12 @@ class ClearLeaf:
 
     data: bytes
     entry: Entry
+
+
+def check_year(moment: datetime, pointer: str) -> None:
+    """Refuse a moment to which not every period can be added; raises `MalformedError` (time-out-of-range)."""
+    if moment.year not in _YEARS:
+        raise MalformedError("time-out-of-range", pointer)
 
 
 def must_be_clear(entry_type: str) -> bool:

@@ -18,25 +18,41 @@ from journal.notes import MAX_NOTE
 from journal.tiles import ENTRIES, parse_path
 from journal.tree import HASH_SIZE
 from keys import strictjson
-from keys.documents import Base64Url, Document, Listing, Sha256, Version, encode, parse, sha256_hex, validate
+from keys.documents import (
+    Base64Url,
+    Document,
+    Listing,
+    Sha256,
+    Version,
+    encode,
+    from_b64url,
+    parse,
+    sha256_hex,
+    validate,
+)
 from keys.errors import MalformedError
 from keys.signing import MAX_DOCUMENT, SignedDocument
 
 __all__ = [
     "CHECKPOINT",
+    "CHECKPOINTS",
     "MAX_LINE",
     "OPENINGS",
     "VKEYS",
     "SignedAgreement",
     "agreement_name",
+    "encode_archived",
     "encode_opening",
     "largest_piece",
+    "read_archived",
     "read_opening",
     "statement_name",
 ]
 
 CHECKPOINT: Final = "checkpoint"
 """The signed note that commits to all the rest."""
+CHECKPOINTS: Final = "checkpoints.jsonl"
+"""Every checkpoint that was ever published, one a line, in the order of the journal."""
 VKEYS: Final = "vkeys"
 """The journal's verification keys, one a line, for information: an auditor uses those it pinned itself."""
 OPENINGS: Final = "openings.jsonl"
@@ -46,8 +62,14 @@ MAX_LINE: Final = 4 * MAX_ENTRY // 3 + 1024
 _MAX_VKEYS: Final = 16 * 1024
 _MAX_AGREEMENT_FILE: Final = 4 * 1024 * 1024
 """Five hundred parties sign with 3.4 kB each; base64 in base64 makes 6 kB of it."""
+_MAX_ARCHIVED: Final = 4 * MAX_NOTE // 3 + 1024
+"""Bytes of the longest line of checkpoints: a note as base64url."""
+_OPENING = re.compile(
+    rb'\{"index":(0|[1-9][0-9]{0,15}),"salt":"([A-Za-z0-9_-]*)","entry":"([A-Za-z0-9_-]*)"\}\n', re.ASCII
+)
+"""A line of openings exactly as `encode_opening` writes it."""
 _DOCUMENT = re.compile(r"(agreements|statements)/[0-9a-f]{64}\.json", re.ASCII)
-_FILES: Final = {CHECKPOINT: MAX_NOTE, VKEYS: _MAX_VKEYS, OPENINGS: MAX_LINE}
+_FILES: Final = {CHECKPOINT: MAX_NOTE, CHECKPOINTS: _MAX_ARCHIVED, VKEYS: _MAX_VKEYS, OPENINGS: MAX_LINE}
 _FOLDERS: Final = {"agreements": _MAX_AGREEMENT_FILE, "statements": MAX_DOCUMENT}
 
 
@@ -62,7 +84,7 @@ def statement_name(sha256: str) -> str:
 
 
 def largest_piece(name: str) -> int:
-    """Bytes of the largest piece read at once of the file `name`: all of it, or one line of the openings.
+    """Bytes of the largest piece read at once of the file `name`: all of it, or one line of openings or checkpoints.
 
     Raises `MalformedError` (archive-unknown-file) for a name that no bundle holds, hence for every path that leads
     out of a folder and for every second spelling of a path.
@@ -92,8 +114,29 @@ def encode_opening(index: int, opening: Opening) -> bytes:
 
 def read_opening(line: bytes) -> tuple[int, Opening]:
     """Read one line of the openings: the index of the entry and what opens it; raises `MalformedError`."""
+    # A line as we write it needs no general reader, which would cost more than all that is then done with it.
+    usual = _OPENING.fullmatch(line) if len(line) <= MAX_LINE else None
+    if usual is not None and (index := int(usual[1])) <= strictjson.MAX_INTEGER:
+        try:
+            return index, Opening(from_b64url(usual[3].decode()), from_b64url(usual[2].decode()))
+        except ValueError:
+            pass  # the general reader says which of the two it is, and where
     read = parse(_OpeningLine, line, limit=MAX_LINE)
     return read.index, Opening(read.entry, read.salt)
+
+
+class _ArchivedLine(Document):
+    note: Base64Url
+
+
+def encode_archived(note: bytes) -> bytes:
+    """One line of the archived checkpoints, its newline included."""
+    return encode(_ArchivedLine(note=note)) + b"\n"
+
+
+def read_archived(line: bytes) -> bytes:
+    """Read one line of the archived checkpoints: the signed note as it was published; raises `MalformedError`."""
+    return parse(_ArchivedLine, line, limit=_MAX_ARCHIVED).note
 
 
 class _AgreementFile(Document):

@@ -7,16 +7,16 @@ referrals, not with the size of what was written about them. Nothing is believed
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Final
 
 from journal.bundle import Bundle
-from journal.entries import ClearLeaf, Entry, Opening, open_leaf, read_leaf
+from journal.entries import ClearLeaf, Entry, Opening, check_year, open_leaf, read_leaf
 from journal.invariants.agreements import AgreementsSigned
 from journal.invariants.consents import ConsentsStanding
+from journal.invariants.emergencies import EmergenciesAnswered
 from journal.invariants.envelopes import EnvelopesOnce
-from journal.invariants.findings import Gaps, Invariant, Unjudged, Violation
+from journal.invariants.findings import Earlier, Finding, Gaps, Invariant, Unjudged, Violation
 from journal.invariants.keychains import KeysTrusted
 from journal.invariants.passages import (
     UNDER_AGREEMENT,
@@ -27,21 +27,29 @@ from journal.invariants.passages import (
     RulesReplayed,
 )
 from journal.invariants.referrals import ReferralsStepByStep
+from journal.invariants.statistics import StatisticsRecounted
 from journal.invariants.times import TimesNeverDecrease
-from journal.notes import Checkpoint, OpenedNote, open_note, parse_note
+from journal.invariants.two_people import TwoPeople, broker_of
+from journal.invariants.uses import UsesCounted
+from journal.notes import Checkpoint, open_note, parse_note
 from journal.report import LEAF, MAX_LISTED, AuditReport, Counted
 from journal.tiles import WIDTH
-from journal.vkeys import MLDSA44, Vkey
-from keys.errors import ForgedError, MalformedError, PasserelleError
+from journal.unread import Unread
+from journal.vkeys import Vkey
+from keys.errors import ForgedError, PasserelleError
 
-__all__ = ["Replay", "verify"]
+__all__ = ["Replay", "Watch", "verify"]
 
-_YEARS: Final = range(2000, 9000)
-"""The years an entry may speak of: no period added to them leaves the calendar."""
+Watch = Callable[[int, bytes, Entry | None], object]
+"""Told of every leaf that was taken: its index, its bytes, and the entry if it could be read."""
 
 
 def verify(
-    bundle: Bundle, vkeys: Collection[Vkey], *, progress: Callable[[int, int], object] | None = None
+    bundle: Bundle,
+    vkeys: Collection[Vkey],
+    *,
+    progress: Callable[[int, int], object] | None = None,
+    watching: Sequence[Watch] = (),
 ) -> AuditReport:
     """Verify a whole bundle with the journal's two keys as the auditor pinned them.
 
@@ -53,30 +61,30 @@ def verify(
     if parse_note(data).checkpoint.origin not in {vkey.name for vkey in vkeys}:
         raise ForgedError("wrong-origin")
     note = open_note(data, vkeys)
-    replay = Replay(bundle)
+    replay = Replay(bundle, note.checkpoint.origin)
     for index, leaf, opening in bundle.leaves(note.checkpoint):
-        replay.take(index, leaf, opening)
+        entry = replay.take(index, leaf, opening)
+        for watch in watching:
+            watch(index, leaf, entry)
         if progress is not None and (index + 1) % WIDTH == 0:
             progress(index + 1, note.checkpoint.size)
-    return replay.report(note.checkpoint, _signed_at(note))
-
-
-def _signed_at(note: OpenedNote) -> datetime | None:
-    own = (signature for signature in note.signatures if signature.vkey.name == note.checkpoint.origin)
-    return next((signature.at for signature in own if signature.vkey.type == MLDSA44), None)
+    return replay.report(note.checkpoint, note.signed_at)
 
 
 class Replay:
     """Takes the leaves of a journal one by one, in order, and asks every promise about each entry it can read."""
 
-    def __init__(self, bundle: Bundle) -> None:
-        """Take the documents that entries name by digest from `bundle`."""
+    def __init__(self, bundle: Bundle, origin: str) -> None:
+        """Take the documents that entries name by digest from `bundle`, of the journal that is called `origin`."""
         self._gaps = Gaps()
+        self._unread = Unread()
         self._keys = KeysTrusted()
         self._agreements = AgreementsSigned(bundle, self._keys)
         self._consents = ConsentsStanding(bundle, self._keys, self._gaps)
         self._envelopes = EnvelopesOnce(self._gaps)
         self._referrals = ReferralsStepByStep(self._gaps)
+        self._emergencies = EmergenciesAnswered(self._envelopes, self._agreements, self._keys, self._gaps)
+        self._two_people = TwoPeople(broker_of(origin), self._unread)
         cases = Cases(self._agreements, self._consents, self._envelopes, self._referrals, self._gaps)
         # What an entry changes is remembered after it was judged: envelopes and referrals come last.
         self._invariants: tuple[Invariant, ...] = (
@@ -88,6 +96,10 @@ class Replay:
             RulesReplayed("I1", UNDER_AGREEMENT, cases),
             RulesReplayed("I2", UNDER_CONSENT, cases),
             RulesReplayed("I9", WHERE_IT_STANDS, cases),
+            UsesCounted(cases),
+            self._emergencies,
+            self._two_people,
+            StatisticsRecounted(),
             self._envelopes,
             self._referrals,
         )
@@ -95,9 +107,13 @@ class Replay:
         self._broken: Counter[str] = Counter()
         self._unjudged: Counter[str] = Counter()
         self._violations: list[Violation] = []
+        self._latest: datetime | None = None
 
-    def take(self, index: int, leaf: bytes, opening: Opening | None) -> None:
-        """Judge the leaf at `index`, which was verified against the tree, with the opening given for it, if any."""
+    def take(self, index: int, leaf: bytes, opening: Opening | None) -> Entry | None:
+        """Judge the leaf at `index`, which was verified against the tree, with the opening given for it, if any.
+
+        Returns the entry; None when it could not be read.
+        """
         try:
             entry = self._read(index, leaf, opening)
         except PasserelleError as error:
@@ -105,33 +121,51 @@ class Replay:
             entry = None
         if entry is None:
             self._gaps.unread += 1
-            return
-        violations: dict[Violation, None] = {}
-        unjudged: set[str] = set()
-        for invariant in self._invariants:
-            for finding in invariant.examine(entry):
-                if isinstance(finding, Unjudged):
-                    unjudged.add(finding.code)
-                else:
-                    # The same fault found on two ways, by an entry's own members and by a rule, is one violation.
-                    violations[Violation(invariant.number, index, finding.code, finding.pointer)] = None
-        self._blame(violations)
-        self._unjudged.update(unjudged)
+        else:
+            self._latest = max(self._latest or entry.time, entry.time)
+            told = ((each.number, finding) for each in self._invariants for finding in each.examine(entry))
+            self._keep(index, told)
+        self._unread.add(read=entry is not None)
+        return entry
 
     def report(self, checkpoint: Checkpoint, signed_at: datetime | None) -> AuditReport:
-        """What was found in the leaves taken so far."""
+        """What was found in the leaves taken, now that there are no more; `signed_at` tells until when there are none.
+
+        To be asked once.
+        """
+        until = max((moment for moment in (self._latest, signed_at) if moment), default=None)
+        overdue = ((self._emergencies.number, finding) for finding in self._emergencies.conclude(until))
+        self._keep(checkpoint.size, overdue)
         counted = Counted(
             clear=self._forms["clear"],
             opened=self._forms["opened"],
-            unread=self._gaps.unread,
+            unread=self._unread.withheld,
+            erased=self._unread.erased,
             chains=self._keys.count,
             agreements=self._agreements.count,
             consents=self._consents.count,
             referrals=self._referrals.count,
             envelopes=self._envelopes.count,
         )
-        found = tuple(self._violations)
-        return AuditReport(checkpoint, signed_at, counted, dict(self._broken), found, dict(self._unjudged))
+        found = tuple(sorted(self._violations, key=lambda violation: violation.index))
+        told = {f"two-people-{act}": count for act, count in sorted(self._two_people.counted.items())}
+        if self._emergencies.open:
+            told["emergency-open"] = self._emergencies.open
+        return AuditReport(checkpoint, signed_at, counted, dict(self._broken), found, dict(self._unjudged), told)
+
+    def _keep(self, index: int, told: Iterable[tuple[str, Finding | Earlier]]) -> None:
+        """Count what was found at `index`, or what only showed there of an earlier entry."""
+        violations: dict[Violation, None] = {}
+        unjudged: set[tuple[int, str]] = set()
+        for number, each in told:
+            place, finding = (each.index, each.finding) if isinstance(each, Earlier) else (index, each)
+            if isinstance(finding, Unjudged):
+                unjudged.add((place, finding.code))
+            else:
+                # The same fault found on two ways, by an entry's own members and by a rule, is one violation.
+                violations[Violation(number, place, finding.code, finding.pointer)] = None
+        self._blame(violations)
+        self._unjudged.update(code for _, code in unjudged)
 
     def _blame(self, violations: Collection[Violation]) -> None:
         self._broken.update(violation.invariant for violation in violations)
@@ -147,7 +181,7 @@ class Replay:
         else:
             entry, form = open_leaf(leaf, opening, index), "opened"
         for member, moment in (("time", entry.time), ("expires", entry.expires)):
-            if moment is not None and moment.year not in _YEARS:
-                raise MalformedError("time-out-of-range", f"/{member}")
+            if moment is not None:
+                check_year(moment, f"/{member}")
         self._forms[form] += 1
         return entry

@@ -1,110 +1,64 @@
-"""The public keys that sign checkpoints, as the one line of text that is published, pinned and read out.
+"""The keys that sign the checkpoints of one journal, told apart from those of its witnesses.
 
-C2SP signed-note: a *vkey* is a name, a signature type and a key; a four-byte key id says which one made a
-signature.
+A witness's signature under the journal's own name would pass for the journal's, and a witness whose key the journal
+holds as well is no second pair of eyes: both are refused before anything is verified.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import re
-from dataclasses import dataclass
+from collections.abc import Collection
 from typing import Final
 
 from keys.errors import MalformedError
-from keys.weakness import check_public_key
+from keys.vkeys import (
+    COSIGNING,
+    ED25519,
+    ED25519_COSIGNATURE,
+    KEY_ID_SIZE,
+    MLDSA44,
+    Vkey,
+    b64,
+    check_name,
+    from_b64,
+    parse_vkey,
+)
 
-__all__ = ["ED25519", "KEY_ID_SIZE", "MLDSA44", "Vkey", "b64", "check_name", "from_b64", "parse_vkey"]
+__all__ = [
+    "COSIGNING",
+    "ED25519",
+    "ED25519_COSIGNATURE",
+    "KEY_ID_SIZE",
+    "MLDSA44",
+    "Vkey",
+    "b64",
+    "check_journal_keys",
+    "check_name",
+    "check_witness",
+    "from_b64",
+    "parse_vkey",
+]
 
-ED25519: Final = 0x01
-"""Signature type: Ed25519 over the text of the note."""
-MLDSA44: Final = 0x06
-"""Signature type: ML-DSA-44 cosignature with the time, over the `subtree/v1` structure."""
-KEY_ID_SIZE: Final = 4
-"""Bytes of a key id."""
-_KEY_SIZES: Final = {ED25519: 32, MLDSA44: 1312}
-_MAX_NAME: Final = 255
-_MAX_VKEY: Final = 4096
-_KEY_ID = re.compile(r"[0-9a-f]{8}")
+_OWN_TYPES: Final = (ED25519, MLDSA44)
 
 
-@dataclass(frozen=True, slots=True)
-class Vkey:
-    """A public key that signs notes: the signer's name, the signature type, the raw public key.
+def check_journal_keys(vkeys: Collection[Vkey], origin: str) -> None:
+    """Refuse keys under a journal's name that cannot all be its own.
 
-    Raises `MalformedError` (wrong-name, unknown-signature-type, wrong-key-size). As text it is the vkey of
-    C2SP signed-note, `<name>+<key id>+<base64 of type ‖ key>`.
+    A journal signs with one key of type 0x01 and one of type 0x06. Raises `MalformedError` (vkeys-not-a-pair) when
+    more keys, or one of type 0x04, bear its name: the other one belongs to somebody else.
     """
-
-    name: str
-    type: int
-    public_key: bytes
-
-    def __post_init__(self) -> None:
-        check_name(self.name)
-        if self.type not in _KEY_SIZES:
-            raise MalformedError("unknown-signature-type")
-        if len(self.public_key) != _KEY_SIZES[self.type]:
-            raise MalformedError("wrong-key-size")
-
-    @property
-    def key_id(self) -> bytes:
-        """The first four bytes of SHA-256(name ‖ newline ‖ type ‖ key): a hint, never a proof."""
-        return hashlib.sha256(self.name.encode() + b"\n" + self._typed_key).digest()[:KEY_ID_SIZE]
-
-    @property
-    def _typed_key(self) -> bytes:
-        return bytes([self.type]) + self.public_key
-
-    def __str__(self) -> str:
-        return f"{self.name}+{self.key_id.hex()}+{b64(self._typed_key)}"
+    types = [vkey.type for vkey in set(vkeys) if vkey.name == origin]
+    if any(types.count(kind) > 1 for kind in _OWN_TYPES) or ED25519_COSIGNATURE in types:
+        raise MalformedError("vkeys-not-a-pair")
 
 
-def parse_vkey(text: str) -> Vkey:
-    """Read a vkey.
+def check_witness(vkey: Vkey, journal: Collection[Vkey], origin: str) -> None:
+    """Refuse a key that cannot be a witness's of this journal.
 
-    Raises `MalformedError` (wrong-vkey, or what `Vkey` raises), and `WeakKeyError` for a key that would let
-    anybody sign. The base64 part may itself hold a plus sign, so the text is split from the left.
+    Raises `MalformedError`: not-a-witness-key for a type by which witnesses do not sign, witness-is-the-journal for
+    the journal's name, or for a key that `journal` holds under whatever name and type.
     """
-    name, _, rest = text.partition("+") if len(text) <= _MAX_VKEY else ("", "", "")
-    key_id, _, encoded = rest.partition("+")
-    typed_key = from_b64(encoded)
-    if not _KEY_ID.fullmatch(key_id) or not typed_key:
-        raise MalformedError("wrong-vkey")
-    vkey = Vkey(name, typed_key[0], typed_key[1:])
-    if vkey.key_id.hex() != key_id:
-        raise MalformedError("wrong-vkey")
-    check_public_key("signing" if vkey.type == ED25519 else "witness", vkey.public_key)
-    return vkey
-
-
-def check_name(name: str) -> None:
-    """Refuse a signer's name that two programs could read in two ways; raises `MalformedError` (wrong-name).
-
-    It takes 1 to 255 bytes (its length is signed as one byte), without spaces, plus signs or control
-    characters.
-    """
-    if any(character.isspace() or character == "+" or character < " " for character in name):
-        raise MalformedError("wrong-name")
-    try:
-        size = len(name.encode())
-    except UnicodeEncodeError:
-        raise MalformedError("wrong-name") from None
-    if not 1 <= size <= _MAX_NAME:
-        raise MalformedError("wrong-name")
-
-
-def b64(data: bytes) -> str:
-    """Standard padded base64 (RFC 4648 §4), as signed notes use it."""
-    return base64.b64encode(data).decode("ascii")
-
-
-def from_b64(text: str) -> bytes | None:
-    """Read standard padded base64 (RFC 4648 §4); None for any spelling but the one `b64` writes."""
-    try:
-        data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return data if b64(data) == text else None
+    if vkey.type not in COSIGNING:
+        raise MalformedError("not-a-witness-key")
+    if vkey.name == origin or vkey.public_key in {own.public_key for own in journal if own.name == origin}:
+        raise MalformedError("witness-is-the-journal")

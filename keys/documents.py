@@ -13,7 +13,7 @@ import re
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -55,8 +55,9 @@ __all__ = [
 Clock = Callable[[], datetime]
 """Where the time comes from; passed as an argument so that every decision can be replayed."""
 
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT(?!24)\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 _B64URL = re.compile(r"[A-Za-z0-9_-]*")
+_CONTAINERS = (dict, list)
 ADDRESS_PATTERN = r"^[a-z0-9-]{1,63}@[a-z0-9-]{1,63}$"
 """Organisation address `slug@territory` (PROTOCOL §0)."""
 
@@ -65,7 +66,8 @@ def parse_time(text: str) -> datetime:
     """Read `YYYY-MM-DDThh:mm:ss.mmmZ` exactly (PROTOCOL §0); raises `ValueError` for anything else."""
     if not _TIME.fullmatch(text):
         raise ValueError
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    # Ten times as fast as `strptime`; newer Pythons take the hour 24 for the next midnight, which the pattern refuses.
+    return datetime.fromisoformat(text)
 
 
 def format_time(moment: datetime) -> str:
@@ -196,7 +198,8 @@ def validate(model: type[D], value: object, *, pointer: str = "") -> D:
     """Make a document of an already read JSON value; raises `MalformedError` with every fault and its place."""
     if not isinstance(value, dict):
         raise MalformedError("wrong-type", pointer)
-    _refuse_null(value, pointer)
+    if _holds_null(value):
+        _refuse_null(value, pointer)
     try:
         # By alias only: a field may not be spelled two ways on the wire (`from`, never `from_`).
         return model.model_validate(value, context={"json": True}, by_alias=True, by_name=False)
@@ -234,6 +237,14 @@ def _pointer(error: ErrorDetails, value: object) -> str:
             pointer += f"/{strictjson.escaped(part)}"
             value = members[part]
     return f"{pointer}/{strictjson.escaped(error['loc'][-1])}" if error["type"] == "missing" else pointer
+
+
+def _holds_null(value: dict[Any, Any] | list[Any]) -> bool:
+    """Whether there is a null anywhere: asked of every document, so it makes no pointer to each of the members."""
+    for child in value.values() if isinstance(value, dict) else value:
+        if child is None or (isinstance(child, _CONTAINERS) and _holds_null(child)):
+            return True
+    return False
 
 
 def _refuse_null(value: object, pointer: str) -> None:

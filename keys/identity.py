@@ -10,7 +10,7 @@ import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal, Protocol
 
 from cryptography.exceptions import InvalidSignature
@@ -182,6 +182,7 @@ class Verifier:
             raise ForgedError("bad-signature") from None
 
 
+@lru_cache(maxsize=1024)  # a few keys sign everything, and to find that a key is not weak takes longer than to verify
 def verifier(address: str, use: Use, public_key: bytes) -> Verifier:
     """The verifier of an Ed25519 key; raises `WeakKeyError` for a key that must not be relied on."""
     check_public_key("signing", public_key)

@@ -23,7 +23,7 @@ from consent.statement import (
 from journal.bundle import Bundle
 from journal.entries import Entry
 from journal.invariants.findings import Finding, Gaps, refusals
-from journal.invariants.keychains import KeysTrusted
+from journal.invariants.keychains import KeysTrusted, said_by_broker
 from keys.documents import Address
 from keys.errors import Fault, ForgedError, PasserelleError
 from keys.signing import SignedDocument
@@ -118,7 +118,7 @@ class ConsentsStanding:
     def _unfit(self, old: _Standing | None, new: _Standing, entry: Entry) -> Finding | None:
         """Why this version may not follow what is known."""
         if entry.type == "consent.withdrawn":
-            return None if old is None or old.issuer == new.issuer else Fault("wrong-actor", "/from")
+            return _wrongly_ended(old, new, entry)
         if entry.actor != entry.from_ or (old is not None and old.issuer != new.issuer):
             return Fault("wrong-actor", "/from")
         if new.expires is None:
@@ -142,6 +142,13 @@ class ConsentsStanding:
             fault = succession_fault(RegisteredStatement(before, old.sha256), document)
             if fault is not None:
                 raise ForgedError(*fault)
+
+
+def _wrongly_ended(old: _Standing | None, new: _Standing, entry: Entry) -> Fault | None:
+    """The issuer ends it by a version, the broker when the code was spoken, and nobody else."""
+    if old is not None and old.issuer != new.issuer:
+        return Fault("wrong-actor", "/from")
+    return None if entry.actor == entry.from_ or said_by_broker(entry) else Fault("wrong-actor", "/actor")
 
 
 def _state(entry: Entry) -> str:

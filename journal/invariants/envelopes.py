@@ -27,6 +27,7 @@ class EnvelopesOnce:
         self._released: set[str] = set()
         self._stored: set[str] = set()
         self._replaced: set[str] = set()
+        self._gone: set[str] = set()
 
     @property
     def count(self) -> int:
@@ -36,7 +37,8 @@ class EnvelopesOnce:
     def examine(self, entry: Entry) -> Iterator[Finding]:
         """As `Invariant.examine`.
 
-        Slugs: missing-field, accepted-twice, never-accepted, never-released, differs-from-acceptance, wrong-actor.
+        Slugs: missing-field, accepted-twice, never-accepted, never-released, differs-from-acceptance, wrong-actor,
+        handed-out-after-end.
         """
         if entry.type in {"envelope.accepted", "task.transition"}:
             if not said_by_broker(entry):
@@ -46,6 +48,8 @@ class EnvelopesOnce:
                 yield Fault("wrong-actor", "/actor")
         elif entry.type in {"envelope.released", "envelope.acknowledged"}:
             yield from self._hand_out(entry)
+        elif entry.type in {"envelope.destroyed", "envelope.expired"} and entry.envelope is not None:
+            self._gone.add(entry.envelope)
 
     def accepted(self, envelope: str) -> Acceptance | None:
         """What is known of a referral or message that was accepted."""
@@ -100,6 +104,8 @@ class EnvelopesOnce:
             if accepted != told:
                 yield Fault("differs-from-acceptance", member)
         if entry.type == "envelope.released":
+            if envelope in self._gone or envelope in self._replaced:
+                yield Fault("handed-out-after-end", "/envelope")
             self._released.add(envelope)
         elif envelope not in self._released:
             yield Fault("never-released", "/envelope")

@@ -14,7 +14,7 @@ from typing import Protocol
 from journal.entries import Entry
 from keys.errors import Fault, PasserelleError
 
-__all__ = ["Finding", "Gaps", "Invariant", "Unjudged", "Violation", "refusals"]
+__all__ = ["Earlier", "Finding", "Gaps", "Invariant", "Unjudged", "Violation", "refusals"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,14 @@ Finding = Fault | Unjudged
 """What one promise has to say of one entry; a fault's pointer leads into the entry."""
 
 
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What only time shows of the entry at `index`: something that had to follow it did not."""
+
+    index: int
+    finding: Finding
+
+
 class Invariant(Protocol):
     """One promise, asked about every readable entry in the order of the journal."""
 
@@ -46,7 +54,7 @@ class Invariant(Protocol):
         """The number under which PROTOCOL §7 lists it."""
         ...
 
-    def examine(self, entry: Entry) -> Iterator[Finding]:
+    def examine(self, entry: Entry) -> Iterator[Finding | Earlier]:
         """Say what is wrong with `entry`, then remember what later entries will be judged by."""
         ...
 

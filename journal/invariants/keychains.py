@@ -6,6 +6,8 @@ PROTOCOL §2. The chains of all organisations are replayed from the clear leaves
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from typing import Final
 
@@ -65,6 +67,17 @@ class KeysTrusted:
                 key.check(entry.time, entry.index)
                 return key.root
         return None
+
+    def witnesses(self, address: Address, fingerprint: str, *, at: datetime, index: int) -> Iterator[bytes]:
+        """The raw witness keys of `address` in force at a place, if its chain begins with the root that was pinned."""
+        chain = self._chains.get(address)
+        if chain is None or chain.root.fingerprint != fingerprint:
+            return
+        for key in chain.keys:
+            with suppress(UntrustedKeyError):
+                if key.use == "witness" and key.index < index:
+                    key.check(at, index - 1)
+                    yield key.raw
 
     def _chain(self, address: Address) -> KeyChain:
         chain = self._chains.get(address)

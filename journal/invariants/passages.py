@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Final, Literal, get_args
 
 from consent.decision import rules_for
@@ -29,6 +30,7 @@ __all__ = [
     "UNDER_AGREEMENT",
     "UNDER_CONSENT",
     "WHERE_IT_STANDS",
+    "WITHIN_USES",
     "Cases",
     "EvidenceShown",
     "RulesReplayed",
@@ -36,6 +38,8 @@ __all__ = [
 
 Evidence = Literal["agreement", "statement", "consent"]
 """What a rule may need: a document, or that the statement is one that the sender may cite."""
+_HEADERS_KEPT: Final = 4096
+"""Headers kept after they were written again from an acceptance, about 3 kB each."""
 _EVIDENCE: Final[tuple[Evidence, ...]] = get_args(Evidence)
 _NONE: Final[frozenset[Evidence]] = frozenset()
 _AGREEMENT: Final[frozenset[Evidence]] = frozenset({"agreement"})
@@ -57,11 +61,13 @@ UNDER_CONSENT: Final[Mapping[str, frozenset[Evidence]]] = {
 """The rules of I2, likewise."""
 WHERE_IT_STANDS: Final[Mapping[str, frozenset[Evidence]]] = dict.fromkeys(("R23", "R29"), _NONE)
 """The rules about where a referral stands, which are part of I9."""
-NOT_REPLAYED: Final = frozenset({"R01", "R22", "R24", "R27", "R28", "R32", "R37"})
-"""Scopes, answer times and workers are not journalled; uses are another promise (I7), steps are replayed by I9."""
+WITHIN_USES: Final = frozenset({"R22"})
+"""The rule of I7, which `journal.invariants.uses` asks: it alone remembers what was spent."""
+NOT_REPLAYED: Final = frozenset({"R01", "R24", "R27", "R28", "R32", "R37"})
+"""Scopes, answer times and barred workers are not journalled; steps are replayed by I9."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Replayed:
     """A case to decide again, and the documents that the journal names and the bundle does not show."""
 
@@ -70,7 +76,7 @@ class Replayed:
     unseen: Mapping[str, Unjudged]
     """By rule: what to say instead of a refusal, because what it looks for may stand in an entry that is not shown."""
 
-    @property
+    @cached_property
     def lacking(self) -> frozenset[Evidence]:
         """What it is decided without; why it is not there is told elsewhere."""
         case = self.case
@@ -97,6 +103,8 @@ class Cases:
         self._gaps = gaps
         self._suspended: set[Address] = set()
         self._last: tuple[int, Replayed | Finding | None] = (-1, None)
+        # What is handed out was accepted not long before, and its header is the same.
+        self._header = lru_cache(maxsize=_HEADERS_KEPT)(Acceptance.header)
 
     def of(self, entry: Entry) -> Replayed | Finding | None:
         """The case of an entry; a finding when none can be put together; None when the entry decides nothing."""
@@ -119,7 +127,7 @@ class Cases:
         if acceptance is None:
             return None
         try:
-            header = acceptance.header()
+            header = self._header(acceptance)
         except MalformedError as error:
             return Fault(error.code, place_in_entry(error.pointer))
         referral = self._referrals.known(header.ref)

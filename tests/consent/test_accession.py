@@ -74,7 +74,7 @@ def test_a_party_that_never_signed_is_not_bound_by_somebody_joining() -> None:
         {"/accession": [SHELTER]},
         {"/accession": []},
         {"/retention/copy_days": 91},
-        {"/quorum": {"threshold": 1, "witnesses": ["witness one"]}},
+        {"/quorum": {"threshold": 1, "witnesses": [SHELTER]}},
         {"/broker/journal/0": "journal vkey three"},
         {"/phone_fallback": "450 555-0199"},
         {"/impact_assessment/reference": "EFVP inventée 2026-2"},

@@ -25,6 +25,7 @@ from consent import (
     lifecycle,
     permissions,
     projection,
+    quorum,
     receipt,
     record,
     revision,
@@ -41,7 +42,7 @@ from keys.words import Language
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 DOCUMENTS = (
     *(accession, agreement, answering, answers, articles, coherence, envelope, essentials),
-    *(headers, projection, receipt, record, revision, statement, validity, withdrawal_code),
+    *(headers, projection, quorum, receipt, record, revision, statement, validity, withdrawal_code),
 )
 SLUG = re.compile(r"[a-z]+(-[a-z0-9]+)+")
 RULES_IN = (authority, conditions, emergencies, lifecycle, permissions)

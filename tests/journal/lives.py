@@ -10,9 +10,15 @@ from collections.abc import Mapping
 from functools import cache
 
 from consent.agreement import Agreement
-from keys.documents import format_time
+from consent.emergency_review import REVIEW_KIND
+from consent.headers import ReferralHeader, protect
+from consent.statement import ConsentStatement
+from keys import strictjson
+from keys.documents import b64url, format_time, validate
+from keys.signing import sign
 from tests.builders import (
     AT,
+    AUDITORS,
     BROKER,
     DAY,
     ENVELOPE_ID,
@@ -133,7 +139,25 @@ def begun(document: Agreement) -> Ledger:
 
 
 _A_DAY = {"/iat": format_time(START), "/exp": format_time(START + DAY)}
-_DECLARED = ("to", "ref", "envelope", "reason", "justification", "agreement", "agreement_sha256")
+_NOT_DECLARED = frozenset({"v", "index", "time", "type", "actor", "signer_kid", "seal_kid", "expires", "need"})
+
+
+def declare(ledger: Ledger, name: str, envelope: Json) -> Ledger:
+    """Declare the emergency under which the entry `name` accepted a referral of this header, as the broker does."""
+    told = {member: value for member, value in ledger[name].items() if member not in _NOT_DECLARED}
+    clear = b64url(protect(validate(ReferralHeader, envelope)))
+    return ledger.add("declared", "emergency.declared", envelope["from"], **told | {"document": clear})
+
+
+def review(ledger: Ledger, name: str, verdict: str = "justified", before: str | None = None, **changes: object) -> Json:
+    """Have a second person review the emergency that the entry `name` accepted; the members of what is journalled."""
+    members: Json = {"v": 1, "by": LINE, "envelope": ledger[name]["envelope"], "reviewer": "int-3", "verdict": verdict}
+    members |= {"payload_sha256": ledger[name]["payload_sha256"], "at": format_time(ledger.now)} | changes
+    signed = sign(REVIEW_KIND, strictjson.dumps(members), (signing_key(LINE),))
+    told = {"from_": LINE, "to": AUDITORS, "ref": ledger[name]["ref"], "envelope": ledger[name]["envelope"]}
+    told |= {"reason": ledger[name]["reason"], "state": verdict, "document": b64url(signed.encode())}
+    ledger.add("reviewed", "emergency.reviewed", LINE, before, **told)
+    return ledger["reviewed"]
 
 
 @cache
@@ -141,13 +165,13 @@ def _urgent() -> Ledger:
     ledger = begun(emergency_agreement().document)
     accept(ledger, "justified", justification_members(_A_DAY), JUSTIFICATION_SHA256)
     accept(ledger, "accepted", emergency_members(_A_DAY), "3c" * 32)
-    ledger.add("declared", "emergency.declared", LINE, **{k: ledger["accepted"][k] for k in _DECLARED}, from_=LINE)
+    declare(ledger, "accepted", emergency_members(_A_DAY))
     hand_out(hand_out(ledger, "justified"), "accepted")
     pass_on(ledger, "more", emergency_message_members(_A_DAY | {"/id": envelope_id("more")}), "4d" * 32)
     ledger.step("accepts", SHELTER, "T08", **cited(emergency_agreement().document))
     pass_on(ledger, "answer", emergency_reply_members(_A_DAY | {"/id": envelope_id("answer")}), "5e" * 32)
-    about = {member: ledger["accepted"][member] for member in ("from", "to", "ref", "envelope")}
-    return ledger.add("reviewed", "emergency.reviewed", LINE, **about, state="justified")
+    review(ledger, "accepted")
+    return ledger
 
 
 def urgent() -> Ledger:
@@ -169,14 +193,21 @@ def replaced() -> Ledger:
     return copy.deepcopy(_replaced())
 
 
+def twice() -> ConsentStatement:
+    """The usual consent, with a second use."""
+    return statement({"/grants/0/max_uses": 2})
+
+
 def withdrawn_by_code() -> Ledger:
     """A fresh ledger of a referral handed out and one that waits, and of the person's spoken code, which ends both.
 
     The broker journals the end itself, destroys what waits, cancels it, and tells the recipient it already served.
     """
-    ledger = begun(agreement()).consent("consent", statement())
+    ledger = begun(agreement()).consent("consent", twice())
     pass_on(ledger, "accepted", referral_members(), "ab" * 32)
     accept(ledger, "waiting", referral_members({"/ref": PARENT, "/id": envelope_id("waiting")}), "8b" * 32)
+    for name in ("accepted", "accepted released", "waiting"):
+        ledger[name]["statement_sha256"] = ledger["consent"]["statement_sha256"]
     ends = {member: ledger["consent"][member] for member in ("statement", "version", "statement_sha256")}
     ledger.add("spoken", "consent.withdrawn", BROKER, **ends, from_=LINE, state="withdrawn")
     lost = {member: ledger["waiting"][member] for member in ("from", "to", "ref", "envelope", "payload_sha256")}

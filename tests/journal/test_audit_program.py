@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from journal.cli import TERMINAL, app
+from journal.evidence import EVIDENCE_KINDS
 from keys.words import Language
 from tests.builders import LINE, SHELTER
 from tests.journal.ledgers import Ledger, journal_keys
@@ -63,8 +64,8 @@ def test_a_journal_that_holds_is_verified_in_words(
     assert "passerelle.example/laval/journal/2026" in lines[0]
     assert "38" in lines[0]
     kept = {"fr": "[tenue]", "en": "[kept]"}[language]
-    assert sum(line.strip().startswith(kept) for line in lines) == 7
-    assert any("I5, I7, I8, I10" in line for line in lines)
+    assert sum(line.strip().startswith(kept) for line in lines) == 11
+    assert TERMINAL.word("audit.told.two-people-in-force", count=1) in lines
 
 
 @pytest.mark.parametrize(
@@ -262,3 +263,13 @@ def _started(
     return subprocess.run(
         command, env=environment, stdout=subprocess.PIPE, stderr=screen, text=True, encoding="utf-8", check=False
     )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_kind_of_evidence_has_its_words(monkeypatch: pytest.MonkeyPatch, language: Language) -> None:
+    """Whatever convicts a journal is told in a sentence."""
+    speak(monkeypatch, language)
+    for kind in EVIDENCE_KINDS:
+        assert TERMINAL.word(f"audit.shown.{kind}", first=1, last=2, index=3, by="temoin-invente.example")
+    for kind in ("fork", "rollback"):
+        assert TERMINAL.word(f"audit.contradiction.{kind}", first=1, first_at="-", second=2, second_at="-")

@@ -226,7 +226,7 @@ def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:
     """A wrong name on the command line is not a forged bundle."""
     with pytest.raises(FileError, match="file-missing"):
         Bundle.open(tmp_path / "absent.zip")
-    with pytest.raises(FileError, match="file-unreadable"):
+    with pytest.raises(FileError, match="no-journal-here"):
         Bundle.open(tmp_path)
 
 

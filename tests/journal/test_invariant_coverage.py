@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from consent.decision import RULES
-from journal.invariants.passages import NOT_REPLAYED, UNDER_AGREEMENT, UNDER_CONSENT, WHERE_IT_STANDS
+from journal.invariants.passages import NOT_REPLAYED, UNDER_AGREEMENT, UNDER_CONSENT, WHERE_IT_STANDS, WITHIN_USES
 from keys.documents import format_time
 from tests.builders import (
     AT,
@@ -41,7 +41,7 @@ def first_of(ledger: Ledger, tmp_path: Path) -> tuple[str, str, str, str]:
 
 def test_every_rule_of_a_decision_has_its_promise() -> None:
     """No rule is forgotten: each is replayed on behalf of one promise, or known not to be."""
-    groups = [set(UNDER_AGREEMENT), set(UNDER_CONSENT), set(WHERE_IT_STANDS), set(NOT_REPLAYED)]
+    groups = [set(UNDER_AGREEMENT), set(UNDER_CONSENT), set(WHERE_IT_STANDS), set(WITHIN_USES), set(NOT_REPLAYED)]
     numbers = [number for group in groups for number in group]
     assert len(numbers) == len(set(numbers))
     assert set(numbers) == {rule.number for rules in RULES.values() for rule in rules}

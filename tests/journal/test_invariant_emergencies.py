@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from journal.bundle import Bundle
+from journal.notes import Checkpoint
+from journal.replay import verify
 from keys.documents import encode, format_time, sha256_hex
 from tests.builders import (
     AUDITORS,
@@ -26,8 +29,9 @@ from tests.builders import (
 )
 from tests.consent.refusals_by_ground import law
 from tests.consent.refused_cases import Changes
-from tests.journal.ledgers import START, Ledger, cited, envelope_id
-from tests.journal.lives import begun, pass_on, urgent
+from tests.journal.builders import ORIGIN, Files
+from tests.journal.ledgers import START, Ledger, cited, envelope_id, journal_keys
+from tests.journal.lives import begun, pass_on, review, urgent
 
 MISSING = ("I1", "accepted", "justification-missing", "/justification")
 
@@ -48,7 +52,7 @@ def test_an_emergency_that_nobody_was_told_of_is_found(ledger: Ledger, tmp_path:
     """Without the message to the auditors the referral should not have passed."""
     for name in ("justified", "justified released", "justified stored"):
         ledger.entries.remove(ledger.written(name))
-    assert ledger.found(tmp_path) == [MISSING]
+    assert ledger.found(tmp_path) == [MISSING, ("I10", "declared", "justification-missing", "/justification")]
 
 
 def test_a_justification_that_comes_too_late_is_found(ledger: Ledger, tmp_path: Path) -> None:
@@ -149,10 +153,11 @@ def test_a_message_after_the_emergency_is_found(ledger: Ledger, tmp_path: Path) 
 
 def test_a_message_after_it_was_found_unjustified_is_found(ledger: Ledger, tmp_path: Path) -> None:
     """The requester adds nothing to it any more; what its owner answers passes."""
-    ledger["reviewed"]["state"] = "not-justified"
+    ledger.entries.remove(ledger.written("reviewed"))
+    review(ledger, "accepted", "not-justified")
     assert ledger.found(tmp_path) == []
-    ledger.entries.insert(ledger.index("more"), ledger.entries.pop(ledger.index("reviewed")))
-    ledger["reviewed"]["time"] = ledger["more"]["time"]
+    ledger.entries.remove(ledger.written("reviewed"))
+    review(ledger, "accepted", "not-justified", before="more")
     assert ("I1", "more", "emergency-not-justified", "/reason") in ledger.found(tmp_path)
     assert {name for _, name, _, _ in ledger.found(tmp_path)} == {"more", "more released"}
 
@@ -196,7 +201,7 @@ def test_who_is_not_shown_the_justification_judges_the_rest(ledger: Ledger, tmp_
     for name in ("justified", "justified released", "justified stored"):
         ledger.written(name).shown = False
     report = ledger.audit(tmp_path)
-    assert (report.violations, report.unjudged, report.complete) == ((), {"justification-missing": 1}, False)
+    assert (report.violations, report.unjudged, report.complete) == ((), {"justification-missing": 2}, False)
     ledger["accepted"]["sections"] = ["identity", "housing"]
     assert ("I1", "accepted", "emergency-section", "/sections/1") in ledger.found(tmp_path)
 
@@ -211,7 +216,7 @@ def test_who_is_not_shown_the_referral_judges_the_justification(ledger: Ledger, 
     assert ("I1", "justified", "emergency-section", "/sections/0") in ledger.found(tmp_path)
 
 
-def _lawful(agreement_changes: Changes | None = None, statement_changes: Changes | None = None) -> Ledger:
+def lawful(agreement_changes: Changes | None = None, statement_changes: Changes | None = None) -> Ledger:
     """What actors of a SIAO pass on under the law: a referral, a message and an answer."""
     evidence = law(agreement_changes, statement_changes)
     document, consent = agreement(evidence["agreement"]), statement(evidence["statement"])
@@ -227,7 +232,7 @@ def _lawful(agreement_changes: Changes | None = None, statement_changes: Changes
 
 def test_honest_legal_sharing_is_verified(tmp_path: Path) -> None:
     """What the law lets actors share is found to be so."""
-    report = _lawful().audit(tmp_path)
+    report = lawful().audit(tmp_path)
     assert (report.violations, report.unjudged, report.complete) == ((), {}, True)
 
 
@@ -244,11 +249,31 @@ def test_what_the_law_does_not_cover_is_found(
     tmp_path: Path, agreed: Changes, cited_law: Changes, slug: str, pointer: str
 ) -> None:
     """The statement's article is asked again about each envelope, under the roles that the parties signed."""
-    assert ("I1", "accepted", slug, pointer) in _lawful(agreed, cited_law).found(tmp_path)
+    assert ("I1", "accepted", slug, pointer) in lawful(agreed, cited_law).found(tmp_path)
 
 
 def test_a_section_beyond_the_article_of_law_is_found(tmp_path: Path) -> None:
     """What the agreement and the statement would allow, the law does not."""
-    ledger = _lawful({}, {"/grants/0/sections": ["identity", "contact", "housing", "health-note"]})
+    ledger = lawful({}, {"/grants/0/sections": ["identity", "contact", "housing", "health-note"]})
     ledger["more"]["sections"] = ["health-note"]
     assert ("I1", "more", "legal-ground-section", "/sections/0") in ledger.found(tmp_path)
+
+
+def test_a_file_that_ends_before_the_declaration_accuses_nobody(tmp_path: Path) -> None:
+    """The declaration is the next entry; a checkpoint may be signed between the two, but not an hour later."""
+    ledger = urgent()
+    ledger.entries = ledger.entries[: ledger.index("accepted") + 1]
+    files, size = Files(ledger.leaves()), len(ledger.entries)
+    for seconds, found in ((size, []), (size + 3600, ["emergency-undeclared"])):
+        note = journal_keys().sign(Checkpoint(ORIGIN, size, files.root()), START + timedelta(seconds=seconds))
+        with Bundle.open(ledger.bundle(tmp_path, checkpoint=note)) as bundle:
+            report = verify(bundle, journal_keys().vkeys)
+        assert [each.code for each in report.violations] == found
+        assert report.told.get("emergency-open", 0) == (not found)
+
+
+def test_an_emergency_is_declared_once(tmp_path: Path) -> None:
+    """A second declaration would move the day by which it has to be reviewed."""
+    ledger = urgent()
+    ledger.again("declared", "declared again")
+    assert ("I10", "declared again", "declared-twice", "/envelope") in ledger.found(tmp_path)

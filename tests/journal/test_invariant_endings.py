@@ -8,7 +8,7 @@ import pytest
 
 from tests.builders import BROKER, HEALTH, LINE, REF, SHELTER, sealing_kid, signed_statement, statement
 from tests.journal.ledgers import envelope_id
-from tests.journal.lives import hand_out, replaced, withdrawn_by_code
+from tests.journal.lives import hand_out, replaced, twice, withdrawn_by_code
 
 
 def test_honest_lives_are_verified(tmp_path: Path) -> None:
@@ -100,12 +100,12 @@ def test_what_is_handed_out_after_the_code_was_spoken_is_found(tmp_path: Path) -
 
 def test_a_consent_that_ended_by_its_code_is_not_given_again(tmp_path: Path) -> None:
     """A next version that gives it again is refused; one that says that it ended is not."""
-    ledger, first = withdrawn_by_code(), signed_statement(statement()).sha256
+    ledger, first = withdrawn_by_code(), signed_statement(twice()).sha256
     ended = {"/version": 2, "/prev": first, "/state": "withdrawn", "/grants": []}
     ledger.consent("confirmed", statement(ended))
     assert ledger.found(tmp_path) == []
     ledger.entries.pop()
-    ledger.consent("given again", statement({"/version": 2, "/prev": first}))
+    ledger.consent("given again", statement({"/version": 2, "/prev": first, "/grants/0/max_uses": 2}))
     assert ("I2", "given again", "consent-ended", "/statement") in ledger.found(tmp_path)
 
 
@@ -128,3 +128,34 @@ def test_a_notice_in_the_name_of_the_broker_is_found(tmp_path: Path) -> None:
     ledger = withdrawn_by_code()
     ledger["told"]["from"] = LINE
     assert ("I3", "told", "wrong-actor", "/actor") in ledger.found(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["envelope.destroyed", "envelope.expired"])
+def test_what_was_destroyed_is_handed_out_to_nobody(tmp_path: Path, kind: str) -> None:
+    """Once the sealed bytes are gone there is nothing to hand out, even where every rule would let it pass."""
+    ledger = replaced()
+    gone = {member: ledger["again"][member] for member in ("from", "to", "ref", "envelope", "payload_sha256")}
+    ledger.add("gone", kind, BROKER, "again released", **gone)
+    assert ledger.found(tmp_path) == [("I3", "again released", "handed-out-after-end", "/envelope")]
+
+
+def test_what_was_replaced_is_handed_out_to_nobody(tmp_path: Path) -> None:
+    """One use carries one envelope: the first one may not come after all, beside the second."""
+    ledger = hand_out(replaced(), "lost")
+    assert ("I3", "lost released", "handed-out-after-end", "/envelope") in ledger.found(tmp_path)
+
+
+def test_what_a_recipient_was_handed_it_may_still_acknowledge(tmp_path: Path) -> None:
+    """It had the envelope in its hands when the consent was narrowed: its word is heard, nothing is handed out."""
+    ledger = replaced()
+    gone = {member: ledger["again"][member] for member in ("from", "to", "ref", "envelope", "payload_sha256")}
+    ledger.add("gone", "envelope.destroyed", BROKER, "again stored", **gone, rule="R20", state="section-not-granted")
+    assert ledger.found(tmp_path) == []
+
+
+@pytest.mark.parametrize("actor", [HEALTH, SHELTER])
+def test_nobody_else_ends_a_consent(tmp_path: Path, actor: str) -> None:
+    """Its issuer does, or the broker for the spoken code; it counts as ended all the same."""
+    ledger = withdrawn_by_code()
+    ledger["spoken"]["actor"] = actor
+    assert ledger.found(tmp_path) == [("I2", "spoken", "wrong-actor", "/actor")]

@@ -12,13 +12,20 @@ from consent.transitions import TRANSITIONS
 from keys.documents import format_time
 from tests.builders import BROKER, DAY, HEALTH, LINE, PARENT, REF, SHELTER
 from tests.journal.ledgers import START, Ledger, envelope_id
-from tests.journal.lives import lived
+from tests.journal.lives import lived, under_consent
 
 
 @pytest.fixture
 def ledger() -> Ledger:
     """A referral that was accepted by the broker and handed out, and nothing since."""
     made = lived()
+    del made.entries[made.index("seen") :]
+    return made
+
+
+def begun_twice() -> Ledger:
+    """The same, under a consent of which a use is left."""
+    made = under_consent({"/grants/0/max_uses": 2})
     del made.entries[made.index("seen") :]
     return made
 
@@ -107,8 +114,9 @@ def test_a_step_of_a_referral_that_never_began_is_found(ledger: Ledger, tmp_path
     assert found(ledger, tmp_path) == [("step", "referral-unknown", "/ref")]
 
 
-def test_a_referral_that_begins_twice_is_found(ledger: Ledger, tmp_path: Path) -> None:
+def test_a_referral_that_begins_twice_is_found(tmp_path: Path) -> None:
     """Another envelope with the same referral is no new beginning."""
+    ledger = begun_twice()
     ledger.again("accepted", "again", envelope=envelope_id("again"))
     assert found(ledger, tmp_path) == [("again", "referral-exists", "/ref")]
 
@@ -149,8 +157,9 @@ def test_the_broker_notes_silence_only_while_the_owner_has_to_answer(ledger: Led
     assert found(ledger, tmp_path) == []
 
 
-def test_a_new_referral_continues_one_that_was_declined(ledger: Ledger, tmp_path: Path) -> None:
+def test_a_new_referral_continues_one_that_was_declined(tmp_path: Path) -> None:
     """T23 says that another referral took over; it must be there, or in an entry that is not shown."""
+    ledger = begun_twice()
     ledger.step("declines", SHELTER, "T09")
     changes = {"ref": PARENT, "part_of": REF, "envelope": envelope_id("next")}
     ledger.again("accepted", "next", **changes).step("takes over", LINE, "T23")
@@ -173,8 +182,7 @@ def test_every_row_of_the_table_can_be_replayed(tmp_path: Path) -> None:
         "completed": ["T08", "T17"],
         "requested": [],
     }
-    begun = lived()
-    del begun.entries[begun.index("seen") :]
+    begun = begun_twice()
     for transition in TRANSITIONS.values():
         for source in set(transition.sources) & ways.keys() - {"draft"}:
             ledger = Ledger(list(begun.entries), begun.agreements, begun.statements)

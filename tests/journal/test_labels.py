@@ -34,7 +34,7 @@ def slugs_given(*makers: str) -> set[str]:
 
 def slugs_raised() -> set[str]:
     """The slug of every error raised, and of every fault found, in the journal's code."""
-    return slugs_given("Error", "fault", "Fault", "absent")
+    return slugs_given("Error", "fault", "fault_at", "Fault", "absent", "Declined")
 
 
 def words_of(language: Language) -> dict[str, Any]:

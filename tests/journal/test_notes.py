@@ -17,11 +17,13 @@ from journal.notes import (
     open_note,
     parse_note,
     verify_note,
+    with_cosignatures,
 )
 from journal.tree import EMPTY_ROOT
-from journal.vkeys import ED25519, Vkey
+from journal.vkeys import ED25519, ED25519_COSIGNATURE, Vkey
 from keys.errors import ForgedError, MalformedError, PasserelleError
 from tests.journal.builders import AT, ORIGIN, journal_signer
+from tests.journal.witnesses import Signer
 
 SIGNER = journal_signer()
 WITNESS = journal_signer("temoin-invente.example")
@@ -220,3 +222,20 @@ def test_garbage_raises_our_errors_only(data: bytes, text: str) -> None:
     for note in (data, data + b"\n\n" + data, signature_line, text.encode("utf-8", "surrogatepass")):
         with pytest.raises(PasserelleError):
             verify_note(note, SIGNER.vkeys)
+
+
+@pytest.mark.parametrize("decoy_first", [True, False])
+def test_two_keys_made_to_share_an_id_hide_no_genuine_signature(*, decoy_first: bool) -> None:
+    """Four bytes are soon ground: a line is accepted if one of the keys made it, and refused if none did."""
+    true = Signer("temoin-invente.example/t1", Ed25519PrivateKey.from_private_bytes((2613).to_bytes(32, "big")))
+    decoy = Vkey(true.name, ED25519_COSIGNATURE, (416_979).to_bytes(32, "big"))
+    assert decoy.key_id == true.vkey.key_id
+    witnesses = [decoy, true.vkey] if decoy_first else [true.vkey, decoy]
+    line = true.sign(CHECKPOINT)
+    opened = open_note(with_cosignatures(NOTE, [line]), SIGNER.vkeys, witnesses=witnesses)
+    assert opened.signatures[-1].vkey == true.vkey
+    forged = with_cosignatures(
+        NOTE, [NoteSignature(line.name, line.key_id, line.data[:-1] + bytes([line.data[-1] ^ 1]))]
+    )
+    with pytest.raises(ForgedError, match="signature-does-not-hold"):
+        open_note(forged, SIGNER.vkeys, witnesses=witnesses)

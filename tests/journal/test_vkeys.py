@@ -55,9 +55,9 @@ def test_a_vkey_miscopied_is_refused() -> None:
     assert code_of_vkey(f"{name}+{key_id}+{'A' * 5000}") == "wrong-vkey"
 
 
-@pytest.mark.parametrize("kind", [0x00, 0x02, 0x04, 0x05, 0xFF])
+@pytest.mark.parametrize("kind", [0x00, 0x02, 0x03, 0x05, 0xFF])
 def test_other_kinds_of_keys_are_refused(kind: int) -> None:
-    """Only the two kinds of signature that a journal uses can be pinned."""
+    """Only the kinds of signature that a journal or its witnesses use can be pinned."""
     encoded = base64.b64encode(bytes([kind]) + bytes(32)).decode()
     assert code_of_vkey(f"x.example+00000000+{encoded}") == "unknown-signature-type"
 

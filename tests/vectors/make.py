@@ -19,6 +19,7 @@ from tests.vectors.cases.sealed import envelope, padding, sealing
 from tests.vectors.cases.signed import key_chain, signed_documents
 from tests.vectors.cases.tree import checkpoint, leaves, merkle_tree
 from tests.vectors.cases.verdicts import decisions
+from tests.vectors.cases.witnessing import log_proofs, policies, witnesses
 
 __all__ = ["FOLDER", "made", "main"]
 
@@ -35,6 +36,7 @@ _FIXED: Final[Mapping[str, Callable[[], dict[str, Any]]]] = {
     "leaves": leaves,
     "tree": merkle_tree,
     "decisions": decisions,
+    "policies": policies,
 }
 _WITH_CHANCE: Final[Mapping[str, Callable[[Once], dict[str, Any]]]] = {
     "key-chain": key_chain,
@@ -42,6 +44,8 @@ _WITH_CHANCE: Final[Mapping[str, Callable[[Once], dict[str, Any]]]] = {
     "envelope": envelope,
     "agreement": agreement,
     "checkpoint": checkpoint,
+    "witnesses": witnesses,
+    "log-proofs": log_proofs,
 }
 
 

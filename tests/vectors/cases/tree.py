@@ -20,7 +20,19 @@ from tests.builders import AGREEMENT_ID, LINE, REF, SHELTER
 from tests.vectors.cases.key_material import seed
 from tests.vectors.cases.once import Once
 
-__all__ = ["checkpoint", "leaves", "merkle_tree"]
+__all__ = [
+    "ORIGIN",
+    "checkpoint",
+    "consistency",
+    "journal_keys",
+    "leaves",
+    "merkle_path",
+    "merkle_root",
+    "merkle_tree",
+    "std_base64",
+    "subtree_message",
+    "vkey_text",
+]
 
 Json = dict[str, Any]
 
@@ -92,33 +104,34 @@ def _split(count: int) -> int:
     return 1 << ((count - 1).bit_length() - 1)
 
 
-def _root(data: Sequence[bytes]) -> bytes:
+def merkle_root(data: Sequence[bytes]) -> bytes:
+    """MTH of RFC 9162 §2.1.1."""
     if not data:
         return hashlib.sha256(b"").digest()
     if len(data) == 1:
         return _hash(b"\x00", data[0])
     k = _split(len(data))
-    return _hash(b"\x01", _root(data[:k]), _root(data[k:]))
+    return _hash(b"\x01", merkle_root(data[:k]), merkle_root(data[k:]))
 
 
-def _path(index: int, data: Sequence[bytes]) -> list[bytes]:
+def merkle_path(index: int, data: Sequence[bytes]) -> list[bytes]:
     """PATH of RFC 9162 §2.1.3.1."""
     if len(data) == 1:
         return []
     k = _split(len(data))
     if index < k:
-        return [*_path(index, data[:k]), _root(data[k:])]
-    return [*_path(index - k, data[k:]), _root(data[:k])]
+        return [*merkle_path(index, data[:k]), merkle_root(data[k:])]
+    return [*merkle_path(index - k, data[k:]), merkle_root(data[:k])]
 
 
-def _proof(old: int, data: Sequence[bytes], *, whole: bool = True) -> list[bytes]:
+def consistency(old: int, data: Sequence[bytes], *, whole: bool = True) -> list[bytes]:
     """SUBPROOF of RFC 9162 §2.1.4.1."""
     if old == len(data):
-        return [] if whole else [_root(data)]
+        return [] if whole else [merkle_root(data)]
     k = _split(len(data))
     if old <= k:
-        return [*_proof(old, data[:k], whole=whole), _root(data[k:])]
-    return [*_proof(old - k, data[k:], whole=False), _root(data[:k])]
+        return [*consistency(old, data[:k], whole=whole), merkle_root(data[k:])]
+    return [*consistency(old - k, data[k:], whole=False), merkle_root(data[:k])]
 
 
 def merkle_tree() -> Json:
@@ -128,21 +141,21 @@ def merkle_tree() -> Json:
     """
     data = [number.to_bytes(4) for number in range(max(_SIZES))]
     return {
-        "roots": [{"size": size, "root": b64url(_root(data[:size]))} for size in _SIZES],
+        "roots": [{"size": size, "root": b64url(merkle_root(data[:size]))} for size in _SIZES],
         "inclusion": [
-            {"index": index, "size": size, "proof": [b64url(each) for each in _path(index, data[:size])]}
+            {"index": index, "size": size, "proof": [b64url(each) for each in merkle_path(index, data[:size])]}
             for size in _SHOWN
             for index in range(size)
         ],
         "consistency": [
-            {"old": old, "new": new, "proof": [b64url(each) for each in _proof(old, data[:new])]}
+            {"old": old, "new": new, "proof": [b64url(each) for each in consistency(old, data[:new])]}
             for new in _SHOWN
             for old in range(1, new + 1)
         ],
         "tiles": [
             {"path": "tile/0/000", "sha256": _hash(*(_hash(b"\x00", leaf) for leaf in data[:256])).hex()},
             {"path": "tile/0/001.p/44", "sha256": _hash(*(_hash(b"\x00", leaf) for leaf in data[256:300])).hex()},
-            {"path": "tile/1/000.p/1", "sha256": _hash(_root(data[:256])).hex()},
+            {"path": "tile/1/000.p/1", "sha256": _hash(merkle_root(data[:256])).hex()},
             {"path": "tile/entries/001.p/44", "sha256": _hash(*(b"\x00\x04" + leaf for leaf in data[256:300])).hex()},
         ],
         "paths": {
@@ -162,29 +175,31 @@ def merkle_tree() -> Json:
     }
 
 
-def _b64(data: bytes) -> str:
+def std_base64(data: bytes) -> str:
+    """Standard base64 with padding (RFC 4648 §4)."""
     return base64.b64encode(data).decode()
 
 
-def _vkey(kind: bytes, public: bytes) -> tuple[bytes, str]:
-    key_id = hashlib.sha256(ORIGIN.encode() + b"\n" + kind + public).digest()[:4]
-    return key_id, f"{ORIGIN}+{key_id.hex()}+{_b64(kind + public)}"
+def vkey_text(name: str, kind: bytes, public: bytes) -> tuple[bytes, str]:
+    """The key id and the vkey of C2SP signed-note."""
+    key_id = hashlib.sha256(name.encode() + b"\n" + kind + public).digest()[:4]
+    return key_id, f"{name}+{key_id.hex()}+{std_base64(kind + public)}"
 
 
 def checkpoint(once: Once) -> Json:
     """A signed checkpoint, the keys that verify it, and notes to refuse."""
-    classic, lasting = _signers()
-    classic_id, classic_vkey = _vkey(b"\x01", classic.public_key().public_bytes_raw())
-    lasting_id, lasting_vkey = _vkey(b"\x06", lasting.public_key().public_bytes_raw())
+    classic, lasting = journal_keys()
+    classic_id, classic_vkey = vkey_text(ORIGIN, b"\x01", classic.public_key().public_bytes_raw())
+    lasting_id, lasting_vkey = vkey_text(ORIGIN, b"\x06", lasting.public_key().public_bytes_raw())
     root, seconds = hashlib.sha256(b"a root").digest(), 1_795_348_800
-    text = f"{ORIGIN}\n300\n{_b64(root)}\n"
-    cosigned = _cosigned(seconds, 300, root)
+    text = f"{ORIGIN}\n300\n{std_base64(root)}\n"
+    cosigned = subtree_message(ORIGIN, seconds, 300, root)
     lasting_signature = seconds.to_bytes(8) + once.value(lambda: lasting.sign(cosigned), b"note", cosigned)
     lines = [
-        f"— {ORIGIN} {_b64(classic_id + classic.sign(text.encode()))}\n",
-        f"— {ORIGIN} {_b64(lasting_id + lasting_signature)}\n",
+        f"— {ORIGIN} {std_base64(classic_id + classic.sign(text.encode()))}\n",
+        f"— {ORIGIN} {std_base64(lasting_id + lasting_signature)}\n",
     ]
-    stranger = f"— temoin.example {_b64(bytes(4) + bytes(64))}\n"
+    stranger = f"— temoin.example {std_base64(bytes(4) + bytes(64))}\n"
     return {
         "vkeys": [classic_vkey, lasting_vkey],
         "seeds": {"ed25519": b64url(seed("journal ed25519")), "mldsa44": b64url(seed("journal mldsa44"))},
@@ -199,14 +214,16 @@ def checkpoint(once: Once) -> Json:
     }
 
 
-def _signers() -> tuple[Ed25519PrivateKey, MLDSA44PrivateKey]:
+def journal_keys() -> tuple[Ed25519PrivateKey, MLDSA44PrivateKey]:
+    """The journal's two private keys."""
     classic = Ed25519PrivateKey.from_private_bytes(seed("journal ed25519"))
     return classic, MLDSA44PrivateKey.from_seed_bytes(seed("journal mldsa44"))
 
 
-def _cosigned(seconds: int, size: int, root: bytes) -> bytes:
-    name = bytes([len(ORIGIN)]) + ORIGIN.encode()
-    return b"subtree/v1\n\x00" + name + seconds.to_bytes(8) + name + bytes(8) + size.to_bytes(8) + root
+def subtree_message(name: str, seconds: int, size: int, root: bytes) -> bytes:
+    """What ML-DSA-44 signs of a checkpoint of this journal (C2SP tlog-cosignature)."""
+    signer, origin = (bytes([len(each)]) + each.encode() for each in (name, ORIGIN))
+    return b"subtree/v1\n\x00" + signer + seconds.to_bytes(8) + origin + bytes(8) + size.to_bytes(8) + root
 
 
 def _refused(text: str, lines: list[str]) -> list[Json]:
