@@ -15,18 +15,22 @@ from gateway.broker import Broker
 from gateway.consents import consents_router
 from gateway.contract.document import openapi_document
 from gateway.contract.publication import contract_router
+from gateway.cosignatures import cosignatures_router
 from gateway.emergencies import emergencies_router
 from gateway.envelopes import envelopes_router
 from gateway.events import events_router
 from gateway.explain import explain_router
 from gateway.inbox import inbox_router
 from gateway.journal_files import journal_router
+from gateway.journal_openings import journal_openings_router
+from gateway.journal_proofs import journal_proofs_router
 from gateway.mismatches import mismatches_router
 from gateway.oauth.endpoint import oauth_router
 from gateway.oauth.nonces import NonceHeader
 from gateway.organisations import organisations_router
 from gateway.problems import install_problems
 from gateway.sequencer.loop import run_sequencer
+from gateway.sequencer.witnesses import run_witnesses
 from gateway.services import services_router
 from gateway.store.engines import is_postgresql
 from gateway.timers import run_timers
@@ -57,16 +61,20 @@ _ROUTERS = (
     organisations_router,
     services_router,
     journal_router,
+    journal_openings_router,
+    journal_proofs_router,
+    cosignatures_router,
 )
 
 
 def _standing_work(broker: Broker) -> tuple[Callable[[Broker], Coroutine[None, None, None]], ...]:
     """What goes on for as long as the application runs."""
+    work = (run_sequencer, run_timers, *((run_witnesses,) if broker.settings.witnesses else ()))
     if not is_postgresql(broker.store.engine):
-        return run_sequencer, run_timers
+        return work
     from gateway.wakeups import run_wakeups  # noqa: PLC0415 - its driver is installed by those who use it only
 
-    return run_sequencer, run_timers, run_wakeups
+    return *work, run_wakeups
 
 
 def create_app(broker: Broker) -> FastAPI:

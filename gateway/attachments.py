@@ -112,6 +112,7 @@ def _bring(broker: Broker, tx: Transaction, presented: Presented, place: Place, 
 def _fetch(broker: Broker, tx: Transaction, presented: Presented, place: Place) -> bytes | tuple[Refused, int, str]:
     """Gate 2, the entry `released`, and the bytes; or a refusal for good, after which the bytes are gone."""
     at = tx.journal.lock(broker.clock())
+    tx.journal.require_uncontradicted()
     caller = admit(tx, presented, at)
     caller.require("envelope:receive")
     found = tx.attachments.received(place.envelope, place.sha256, caller.address)

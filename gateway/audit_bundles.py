@@ -6,28 +6,49 @@ PROTOCOL §7 (*Receipts and bundles*). The reading itself is journalled first, s
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import BinaryIO
 
 from consent.agreement import SIGNATURE_KIND
 from consent.statement import STATEMENT_KIND
 from gateway.broker import Broker
+from gateway.checkpoints import ShownCheckpoint, archive
 from gateway.journal_files import tile_data
 from gateway.sequencer.integration import integrate
 from gateway.store.engines import is_postgresql, without_time_limits
-from gateway.store.tiles import PublishedCheckpoint
 from gateway.store.transaction import Transaction
 from journal.bundle import write_bundle
 from journal.layout import SignedAgreement
 from journal.tiles import ENTRIES, HEIGHT, WIDTH, TilePath
+from keys.errors import PasserelleError
 from keys.signing import SignedDocument
 
-__all__ = ["export_bundle"]
+__all__ = ["STALE", "StaleJournalError", "export_bundle", "require_fresh"]
+
+STALE = timedelta(hours=2)
+"""A journal that is served has a checkpoint every hour."""
 
 
-def export_bundle(broker: Broker, out: BinaryIO, at: datetime) -> PublishedCheckpoint:
+class StaleJournalError(PasserelleError):
+    """The newest checkpoint is so old that this may be a copy of the database that is served (journal-stale)."""
+
+
+def require_fresh(broker: Broker, at: datetime) -> None:
+    """Return only if this database is being served, or nothing is signed of it anyway; else `StaleJournalError`.
+
+    To sign a checkpoint from a copy is to fork the journal: every witness that sees it raises an alarm.
+    """
+    with broker.store.reading() as tx:
+        newest = tx.tiles.newest_checkpoint()
+        contradicted = tx.journal.head().contradicted
+    if not contradicted and newest is not None and newest.time < at - STALE:
+        raise StaleJournalError("journal-stale")
+
+
+def export_bundle(broker: Broker, out: BinaryIO, at: datetime) -> ShownCheckpoint:
     """Journal that the journal is read, publish it, and write everything up to that checkpoint to `out`.
 
+    Of a journal that is contradicted nothing more is signed: then it is written up to its last checkpoint.
     Raises `StoreUnavailableError`, `NotInitialisedError`, and `OSError` when `out` cannot be written.
     """
     with broker.store.transaction() as tx:
@@ -39,19 +60,21 @@ def export_bundle(broker: Broker, out: BinaryIO, at: datetime) -> PublishedCheck
     with broker.store.reading() as tx:
         if is_postgresql(broker.store.engine):
             without_time_limits(tx.connection)  # the file of a large journal takes minutes, in one view of it
-        checkpoint = tx.tiles.newest_checkpoint()
-        if checkpoint is None:
+        checkpoints = archive(broker, tx)
+        shown = checkpoints.newest()
+        if shown is None:
             raise AssertionError  # one was just published
         write_bundle(
             out,
-            checkpoint=checkpoint.note,
+            checkpoint=shown.note,
             vkeys=broker.keys.journal.vkeys,
-            files=_files(tx, checkpoint.size),
-            openings=tx.journal.openings(checkpoint.size),
+            files=_files(tx, shown.size),
+            openings=tx.journal.openings(shown.size),
             agreements=_agreements(tx),
+            checkpoints=(each.note for each in checkpoints.all()),
             statements=(SignedDocument.parse(data, STATEMENT_KIND) for _, data in tx.statements.all_documents()),
         )
-    return checkpoint
+    return shown
 
 
 def _files(tx: Transaction, size: int) -> Iterator[tuple[str, bytes]]:

@@ -11,9 +11,18 @@ from gateway.directory.catalogue import Catalogue
 from gateway.mailboxes import Mailboxes
 from gateway.store.store import Store
 from gateway.verifiers import Verifiers
+from journal.vkeys import Vkey
 from keys.documents import Address, Clock
 
-__all__ = ["Broker", "BrokerSettings"]
+__all__ = ["Broker", "BrokerSettings", "PublicWitness"]
+
+
+@dataclass(frozen=True, slots=True)
+class PublicWitness:
+    """A witness with an address of its own (C2SP tlog-witness): where it is called, and the key it cosigns with."""
+
+    url: str
+    vkey: Vkey
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +30,14 @@ class BrokerSettings:
     """What an operator decides about a broker; `public_url` has no final slash and is the OAuth issuer.
 
     `trusted_proxies` are the networks whose word on where a request comes from is believed; `timer_seconds` is how
-    often the broker looks at what time has decided.
+    often the broker looks at what time has decided; `witnesses` are called after each new checkpoint.
     """
 
     public_url: str
     territory: str
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     timer_seconds: int = 1
+    witnesses: tuple[PublicWitness, ...] = ()
 
     @property
     def address(self) -> Address:

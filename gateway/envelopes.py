@@ -68,6 +68,7 @@ def _verified(broker: Broker, wire: bytes) -> Envelope:
 
 def _deposit(broker: Broker, tx: Transaction, presented: Presented, envelope: Envelope) -> _Answer:
     at = tx.journal.lock(broker.clock())
+    tx.journal.require_uncontradicted()
     caller = admit(tx, presented, at)
     header = envelope.header
     if header.from_ != caller.address:

@@ -66,6 +66,7 @@ def inbox_router(broker: Broker) -> APIRouter:
 def _lease(broker: Broker, tx: Transaction, presented: Presented, caller: Caller, limit: int) -> list[Waiting]:
     """Gate 2, the entry `released`, and the lease, in the transaction that hands each envelope out."""
     at = tx.journal.lock(broker.clock())
+    tx.journal.require_uncontradicted()
     # It may have been suspended while it waited; its mail stays where it is.
     admitted_scopes(tx, presented, at)
     leased: list[Waiting] = []

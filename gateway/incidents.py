@@ -44,10 +44,9 @@ def open_incident(
 
     `ends` are who reported it and who is asked about it; `report` is the exact signed word that opened it.
     """
-    reporter, asked = ends
-    entry = records.incident_opened(about, reporter, asked, incident, report.encode())
-    appended = tx.journal.append(at, **entry)
     identifier = new_id("inc")
+    entry = records.incident_opened(about, ends, identifier, incident, report.encode())
+    appended = tx.journal.append(at, **entry)
     answer = receipt(
         broker.keys.receipts,
         broker.keys.journal.origin,
@@ -56,7 +55,7 @@ def open_incident(
         envelope=about.id,
         incident=identifier,
     )
-    tx.incidents.open(Opened(identifier, at, about.id, reporter, incident, report.encode(), answer))
+    tx.incidents.open(Opened(identifier, at, about.id, ends[0], incident, report.encode(), answer))
     _tell_ends(broker, tx, about, {about.sender, about.recipient}, at)
     return answer
 

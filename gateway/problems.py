@@ -56,6 +56,11 @@ STATUS: Mapping[str, int] = {
     "attachment-unknown": 404,
     "emergency-unknown": 404,
     "incident-unknown": 404,
+    "checkpoint-too-old": 409,
+    "checkpoint-unknown": 404,
+    "checkpoint-unconfirmed": 404,
+    "document-unknown": 404,
+    "entry-unknown": 404,
     "envelope-id-taken": 409,
     "seq-taken": 409,
     "referral-exists": 409,
@@ -80,6 +85,7 @@ STATUS: Mapping[str, int] = {
     "database-forbidden": 503,
     "clock-differs": 503,
     "journal-missing": 503,
+    "journal-contradicted": 503,
 }
 """Statuses by slug; where a slug is not named, the kind of error decides."""
 _STATUS_BY_KIND: tuple[tuple[type[PasserelleError], int], ...] = (

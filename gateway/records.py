@@ -98,8 +98,11 @@ def reviewed(emergency: Declared, verdict: str, document: bytes) -> Members:
     }
 
 
-def incident_opened(about: Accepted, reporter: str, asked: str, incident: Incident, report: bytes) -> Members:
-    """An incident: who reported it, who is asked about it, on which envelope, with the signed report."""
+def incident_opened(
+    about: Accepted, ends: tuple[str, str], identifier: str, incident: Incident, report: bytes
+) -> Members:
+    """An incident: who reported it, who is asked about it, its id, on which envelope, with the signed report."""
+    reporter, asked = ends
     sections = tuple(code for code in (incident.information or "").split(";") if code in SECTIONS)
     return {
         "type": "incident.opened",
@@ -109,6 +112,7 @@ def incident_opened(about: Accepted, reporter: str, asked: str, incident: Incide
         "ref": about.ref,
         "envelope": about.id,
         "payload_sha256": about.payload_sha256,
+        "state": identifier,
         "reason": incident.circumstances,
         "sections": sections or None,
         "document": report,

@@ -20,7 +20,10 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from gateway.broker import BrokerSettings
+from gateway.broker import BrokerSettings, PublicWitness
+from gateway.urls import public_url
+from gateway.witness_settings import WitnessSettings
+from journal.vkeys import parse_vkey
 from keys.documents import fault
 from keys.errors import Fault, PasserelleError, about
 from keys.files import read_file
@@ -40,9 +43,6 @@ _PARAMETERS: Final = {
     *("sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl"),
 }
 """What may follow the `?` of a PostgreSQL URL: where it is and how it is trusted; the rest is ours to decide."""
-_HOST: Final = r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:]{2,45}\])"
-_PUBLIC_URL = re.compile(rf"(?P<scheme>https?)://(?P<host>{_HOST})(?::[0-9]{{1,5}})?", re.ASCII)
-_LOOPBACK = re.compile(r"localhost|127(?:\.[0-9]{1,3}){3}|\[::1\]", re.ASCII)
 _TOML_PLACE = re.compile(r"line (\d+), column (\d+)")
 _CODES: Final = {"missing": "setting-missing", "extra_forbidden": "setting-unknown", "literal_error": "unknown-code"}
 _OWN_CODE = re.compile(r"[a-z]+(-[a-z]+)+")
@@ -50,16 +50,6 @@ _OWN_CODE = re.compile(r"[a-z]+(-[a-z]+)+")
 
 class SettingsError(PasserelleError):
     """Settings that cannot be used; each fault names the key, and the line of the file or the variable it is in."""
-
-
-def _public_url(url: str) -> str:
-    """HTTPS, or HTTP on this very machine; nothing but host and port, because clients compare it letter by letter."""
-    match = _PUBLIC_URL.fullmatch(url)
-    if match is None:
-        raise fault("public-url")
-    if match["scheme"] == "http" and not _LOOPBACK.fullmatch(match["host"]):
-        raise fault("public-url-insecure")
-    return url
 
 
 def _database(text: str) -> str:
@@ -76,6 +66,8 @@ def _database(text: str) -> str:
 
 
 def _postgresql(text: str) -> str:
+    if not text.startswith(_POSTGRESQL):
+        raise fault("database-url")
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
@@ -113,7 +105,7 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, case_sensitive=False, extra="forbid", frozen=True, hide_input_in_errors=True
     )
 
-    public_url: Annotated[str, AfterValidator(_public_url)]
+    public_url: Annotated[str, AfterValidator(public_url)]
     territory: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,63}$")]
     database: Annotated[str, AfterValidator(_database)] = f"{_SQLITE}gateway.sqlite3"
     database_password: SecretStr | None = None
@@ -131,12 +123,19 @@ class Settings(BaseSettings):
     """Whose `X-Forwarded-For` is believed, such as `127.0.0.1` or `10.0.0.0/8, ::1`: nobody's unless named."""
     timer_seconds: Annotated[int, BeforeValidator(_number), Field(ge=1, le=3600)] = 1
     """How often the broker looks at what time has decided: answers overdue, consents and envelopes that are over."""
+    witnesses: tuple[WitnessSettings, ...] = ()
+    """Witnesses with a public address, which are asked to cosign each new checkpoint (C2SP tlog-witness)."""
+    eraser_database: Annotated[str, AfterValidator(_postgresql)] | None = None
+    """The same PostgreSQL database for `journal erase`, by an account that may do what `serve` may not."""
+    eraser_database_password: SecretStr | None = None
+    """Of that account: from the folder of secrets or the environment, never from the file or the URL."""
 
     @property
     def broker(self) -> BrokerSettings:
         """What the broker itself has to know."""
         proxies = _read_networks(self.trusted_proxies)
-        return BrokerSettings(self.public_url, self.territory, proxies, self.timer_seconds)
+        witnesses = tuple(PublicWitness(each.url, parse_vkey(each.vkey)) for each in self.witnesses)
+        return BrokerSettings(self.public_url, self.territory, proxies, self.timer_seconds, witnesses)
 
     @property
     def origin(self) -> str:
@@ -156,16 +155,28 @@ class Settings(BaseSettings):
     @property
     def database_url(self) -> URL:
         """The database as it is opened, with its password; it hides that when it is printed."""
-        url = make_url(self.database)
-        if self.database_password is None or self.database_path is not None:
-            return url
-        return url.set(password=self.database_password.get_secret_value())
+        return _with_password(make_url(self.database), self.database_password)
+
+    @property
+    def eraser_database_url(self) -> URL:
+        """The database as `journal erase` opens it; it hides its password when it is printed."""
+        if self.eraser_database is None:
+            return self.database_url
+        return _with_password(make_url(self.eraser_database), self.eraser_database_password)
 
     def shown(self) -> Iterator[tuple[str, str]]:
         """Every setting as it may be printed: a secret shows only that it is there."""
         for name, value in self:
-            if value is not None:
+            if isinstance(value, tuple):
+                yield from ((name, str(each)) for each in value)
+            elif value is not None:
                 yield name, "••••••••" if isinstance(value, SecretStr) else str(value)
+
+
+def _with_password(url: URL, password: SecretStr | None) -> URL:
+    """A server's URL with its password; a file of SQLite has none."""
+    is_file = url.get_backend_name() == "sqlite"
+    return url if password is None or is_file else url.set(password=password.get_secret_value())
 
 
 def load_settings(file: Path | None = None) -> Settings:
@@ -222,7 +233,7 @@ def _members(text: str) -> dict[str, Any]:
         place = _TOML_PLACE.search(str(error))
         line, column = (int(place[1]), int(place[2])) if place else (text.count("\n") + 1, 1)
         raise SettingsError("not-toml", line=line, column=column) from None
-    for secret in ("passphrase", "database_password"):
+    for secret in ("passphrase", "database_password", "eraser_database_password"):
         if secret in members:
             # Whoever may read the settings could open the keys, or change what the broker keeps.
             raise SettingsError("secret-in-settings", f"/{secret}", line=_line_of(text, secret))
@@ -260,7 +271,7 @@ def _placed(code: str, name: str, text: str, secrets_dir: Path | None) -> Fault:
 
 def _line_of(text: str, name: str) -> int | None:
     """The line of a key in the file, or of its table."""
-    pattern = re.compile(rf"""\s*\[?\s*["']?{re.escape(name)}["']?\s*[\].=]""")
+    pattern = re.compile(rf"""\s*\[{{0,2}}\s*["']?{re.escape(name)}["']?\s*[\].=]""")
     return next((number for number, line in enumerate(text.splitlines(), start=1) if pattern.match(line)), None)
 
 

@@ -61,9 +61,9 @@ def wellknown_router(broker: Broker) -> APIRouter:
 
     @router.get("/readyz")
     async def readyz() -> Response:
-        """The database answers and holds a journal; 503 otherwise."""
+        """The database answers and holds a journal that nobody contradicts; 503 otherwise."""
         with broker.store.reading() as tx:
-            tx.journal.head()
+            tx.journal.require_uncontradicted()
         return json_answer({"status": "ok"})
 
     @router.get("/problems/{slug}")

@@ -37,9 +37,10 @@ class Server:
         """The URL of one of its databases, as an operator writes it."""
         return f"postgresql://{role}@/{name}?host={self.socket}"
 
-    def make_account(self, name: str, member_of: str) -> None:
-        """An account that may sign in, and may do what a role may."""
-        made = sql.SQL("CREATE ROLE {} LOGIN IN ROLE {}").format(sql.Identifier(name), sql.Identifier(member_of))
+    def make_account(self, name: str, *member_of: str) -> None:
+        """An account that may sign in, and may do what these roles may."""
+        roles = sql.SQL(", ").join(sql.Identifier(role) for role in member_of)
+        made = sql.SQL("CREATE ROLE {} LOGIN IN ROLE {}").format(sql.Identifier(name), roles)
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(made)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from collections.abc import Callable
 import typer
 
 from gateway.app import create_app
+from gateway.broker import Broker
+from gateway.commands.journal import unsettled
 from gateway.commands.program import (
     TERMINAL,
     SettingsFile,
@@ -23,6 +26,7 @@ from gateway.commands.program import (
 )
 from gateway.founding import found_broker
 from gateway.logs import configure_logs
+from gateway.sequencer.witnesses import ALARMING, ask_all
 from gateway.serving import listen, serve
 from gateway.settings import Settings, load_settings, unknown_variables
 from gateway.store.engines import is_postgresql
@@ -80,7 +84,7 @@ def check(settings_file: SettingsFile = None) -> None:
         store = Store(settings.database_url, watch_clock=True)
     try:
         is_current = _succeeds(lambda: _check_schema(settings, store))
-        is_whole = is_current and _succeeds(lambda: _check_keys(settings, store))
+        is_whole = is_current and _succeeds(lambda: _check_journal(settings, store))
     finally:
         store.close()
     if unknown or not is_whole:
@@ -96,6 +100,8 @@ def serve_broker(settings_file: SettingsFile = None) -> None:
         _check_rights(settings, broker.store)
         listening = listen(settings.host, settings.port)
         configure_logs(settings.log_level)
+        if unsettled(broker.store):
+            TERMINAL.complain(word("cli.journal-group.contradicted"))
         TERMINAL.say("cli.serving", url=settings.public_url, host=settings.host, port=listening.getsockname()[1])
         serve(create_app(broker), listening, stop_seconds=settings.stop_seconds)
 
@@ -137,13 +143,33 @@ def _check_rights(settings: Settings, store: Store) -> bool:
         return changes_journal(connection)
 
 
-def _check_keys(settings: Settings, store: Store) -> None:
+def _check_journal(settings: Settings, store: Store) -> None:
     keys = open_keys(settings, store)
     with store.reading() as tx:
         head = tx.journal.head()
         newest = tx.tiles.newest_checkpoint()
     TERMINAL.say("cli.keystore-opens")
     TERMINAL.say("cli.journal", origin=keys.journal.origin, size=head.size, published=newest.size if newest else 0)
+    _check_witnesses(Broker(settings.broker, store, keys, now))
+
+
+def _check_witnesses(broker: Broker) -> None:
+    """How far each public witness has come, and what it says when it is asked now.
+
+    Raises `ContradictedError` where another journal of ours is known, and `WitnessError` for a witness that saw one;
+    of one that is only out of reach it is told.
+    """
+    with broker.store.reading() as tx:
+        tx.journal.require_uncontradicted()
+        for witness in broker.settings.witnesses:
+            size = tx.cosignatures.last_of(witness.vkey.name, witness.vkey.key_id.hex())
+            TERMINAL.say("cli.witness", name=witness.vkey.name, size=size)
+    refused = asyncio.run(ask_all(broker)) if broker.settings.witnesses else {}
+    for name, error in refused.items():
+        TERMINAL.complain(f"{name}: {TERMINAL.explain(error)}")
+    for error in refused.values():
+        if error.code in ALARMING:
+            raise error
 
 
 def _succeeds(step: Callable[[], None]) -> bool:

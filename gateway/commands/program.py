@@ -68,13 +68,14 @@ def passphrase(settings: Settings, *, twice: bool = False) -> str:
 
 
 @contextmanager
-def opened_store(settings: Settings) -> Iterator[Store]:
-    """The database, of this program's form.
+def opened_store(settings: Settings, *, erasing: bool = False) -> Iterator[Store]:
+    """The database, of this program's form, by the account that may erase where `erasing` is asked for.
 
     Raises `DriverError`, `StoreUnavailableError`, `ServerError` and `SchemaError`.
     """
     with about(settings.database_place):
-        store = Store(settings.database_url, watch_clock=True)
+        url = settings.eraser_database_url if erasing else settings.database_url
+        store = Store(url, watch_clock=True)
     try:
         with about(settings.database_place):
             check_schema(settings, store)

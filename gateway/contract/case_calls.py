@@ -14,7 +14,7 @@ from consent.vocabulary import GroundCode
 from gateway.attachments import MAX_SEALED, MIN_SEALED
 from gateway.contract.calls import BINARY, Answer, Body, Call, Parameter, document, plain, text
 from gateway.contract.exchange_calls import receipt_answers
-from gateway.contract.refusals import BODY, DECISION, DOCUMENT, HEADER, SIGNED, SIGNED_IN, at
+from gateway.contract.refusals import BODY, CONTRADICTED, DECISION, DOCUMENT, HEADER, SIGNED, SIGNED_IN, at
 from gateway.contract.schemas import COUNT, TIME, Schema, array, closed, form_of, signed
 from gateway.emergencies import MAX_LISTED
 from gateway.explain import QUESTION_LIMIT, RuleVerdict
@@ -123,7 +123,7 @@ CASE_CALLS: Final = (
         {200: Answer("The sealed bytes.", {BINARY: {}})},
         scope="envelope:receive",
         parameters=(_SHA256, _OF_ENVELOPE),
-        problems=SIGNED_IN | _PLACE | DECISION | at(404, "attachment-unknown") | at(409, "not-released"),
+        problems=SIGNED_IN | _PLACE | DECISION | at(404, "attachment-unknown") | at(409, "not-released") | CONTRADICTED,
     ),
     Call(
         "post",

@@ -11,6 +11,7 @@ from gateway.contract.calls import Call
 from gateway.contract.case_calls import CASE_CALLS
 from gateway.contract.consent_calls import CONSENT_CALLS
 from gateway.contract.exchange_calls import EXCHANGE_CALLS
+from gateway.contract.journal_calls import JOURNAL_CALLS
 from gateway.contract.open_calls import OPEN_CALLS
 from gateway.contract.record_calls import RECORD_CALLS
 from gateway.contract.responses import HEADERS, problem_schema, responses_of, shared_responses
@@ -25,6 +26,7 @@ CALLS: Final[tuple[Call, ...]] = (
     *CASE_CALLS,
     *CONSENT_CALLS,
     *RECORD_CALLS,
+    *JOURNAL_CALLS,
     *OPEN_CALLS,
     *SIGN_IN_CALLS,
 )

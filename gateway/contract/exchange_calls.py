@@ -10,7 +10,7 @@ from consent.headers import EventHeader, MessageHeader, NoticeHeader, ReferralHe
 from consent.identifiers import EnvelopeId
 from gateway.acks import ACK_KIND, Acknowledgement
 from gateway.contract.calls import JSON, Answer, Call, Parameter, document, plain, text
-from gateway.contract.refusals import DECISION, DOCUMENT, HEADER, QUERY, SIGNED, SIGNED_IN, at
+from gateway.contract.refusals import CONTRADICTED, DECISION, DOCUMENT, HEADER, QUERY, SIGNED, SIGNED_IN, at
 from gateway.contract.schemas import COUNT, Named, array, closed, encoded, envelope, form_of, signed
 from gateway.events import MAX_TOLD
 from gateway.inbox import LEASE_LIMIT, MAX_LEASED, LeaseRequest
@@ -68,7 +68,8 @@ EXCHANGE_CALLS: Final = (
         | at(403, "digest-mismatch", "sender-is-not-caller", "key-not-of-recipient")
         | at(409, "envelope-id-taken", "seq-taken")
         | HEADER
-        | at(422, "key-of-somebody-else", "sections-and-slots"),
+        | at(422, "key-of-somebody-else", "sections-and-slots")
+        | CONTRADICTED,
     ),
     Call(
         "post",
@@ -83,7 +84,7 @@ EXCHANGE_CALLS: Final = (
         },
         scope="envelope:receive",
         body=plain(LeaseRequest, LEASE_LIMIT),
-        problems=SIGNED_IN | DOCUMENT,
+        problems=SIGNED_IN | DOCUMENT | CONTRADICTED,
     ),
     Call(
         "post",

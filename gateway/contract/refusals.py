@@ -10,6 +10,7 @@ from gateway.problems import REFUSED, STATUS
 
 __all__ = [
     "BODY",
+    "CONTRADICTED",
     "DECISION",
     "DOCUMENT",
     "HEADER",
@@ -36,6 +37,8 @@ OUTAGE = at(500, "internal") | at(
     503, "storage-busy", "storage-full", "database-forbidden", "clock-differs", "journal-missing"
 )
 """What no caller can help."""
+CONTRADICTED = at(503, "journal-contradicted")
+"""Of what lets a referral pass, while somebody has shown another journal of ours."""
 SIGNED_IN = (
     at(401, "token-missing", "token-wrong-scheme", "token-invalid", "token-expired", "token-wrong-key")
     | at(401, "proof-missing", "proof-invalid", "proof-expired", "proof-replayed", "nonce-required")

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from gateway.store import case_tables  # noqa: F401 - its tables are part of the metadata
+from gateway.store import case_tables, witness_tables  # noqa: F401 - their tables are part of the metadata
 from gateway.store.tables import GatewayRow
 
 context.configure(connection=context.config.attributes["connection"], target_metadata=GatewayRow.metadata)

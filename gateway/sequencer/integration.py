@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from gateway.sequencer.published import tree
 from gateway.store.tiles import PublishedCheckpoint
 from gateway.store.transaction import Transaction
 from journal.notes import Checkpoint, JournalSigner, open_note
-from journal.tiles import TileReader, new_tiles, parse_path
-from journal.tree import HASH_SIZE, Frontier, leaf_hash
+from journal.tiles import TileReader, new_tiles
+from journal.tree import Frontier, leaf_hash
 from keys.errors import ForgedError
 
 __all__ = ["integrate"]
@@ -29,7 +30,14 @@ def integrate(tx: Transaction, signer: JournalSigner, now: datetime) -> bool:
     the edge or the leaves no longer fit the last checkpoint: nothing is signed then.
     """
     at = tx.journal.lock(now)
+    if tx.journal.head().contradicted:
+        # Somebody holds another past that we signed: to sign more of this one would only make it worse.
+        return False
     newest = tx.tiles.newest_checkpoint()
+    if newest is not None:
+        # Another process, whose clock is ahead, may have signed last: a smaller tree that was signed later than a
+        # larger one would convict us of having set the journal back.
+        at = max(at, newest.time)
     head = tx.journal.head()
     if newest and newest.size == head.size and at < newest.time + QUIET:
         return False
@@ -58,13 +66,7 @@ def _tree(tx: Transaction, newest: PublishedCheckpoint | None, signer: JournalSi
     frontier = Frontier(newest.size, newest.peaks)
     if (frontier.size, frontier.root()) != (signed.size, signed.root):
         raise ForgedError("wrong-root")
-
-    def read(path: str) -> bytes | None:
-        wanted = parse_path(path)
-        data = tx.tiles.data(wanted.level, wanted.index)
-        return data[: wanted.width * HASH_SIZE] if data else None
-
-    return frontier, TileReader(read, signed.size, signed.root)
+    return frontier, tree(tx, signed.size, signed.root)
 
 
 def _no_tile(_path: str) -> None:

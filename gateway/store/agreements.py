@@ -68,6 +68,11 @@ class AgreementTable:
         query = select(_AGREEMENT).order_by(_AGREEMENT.c.id, _AGREEMENT.c.version)
         return [(_registered(row), row.payload) for row in self._connection.execute(query)]
 
+    def of_digest(self, sha256: str) -> tuple[RegisteredAgreement, bytes] | None:
+        """The version whose payload has this digest, with the exact payload bytes."""
+        row = self._connection.execute(select(_AGREEMENT).where(_AGREEMENT.c.sha256 == sha256)).first()
+        return None if row is None else (_registered(row), row.payload)
+
     def propose(self, agreement: Agreement, sha256: str, payload: bytes) -> None:
         """Keep a new version, to be signed by each of its parties."""
         self.seen.forget()

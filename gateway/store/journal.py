@@ -14,13 +14,14 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from gateway.store.named_agreements import agreements_of
 from gateway.store.server import ServerError, differs
 from gateway.store.tables import InstanceRow, JournalHeadRow, JournalLeafRow, JournalOpeningRow, JournalPartyRow
 from journal.entries import SALT_SIZE, Entry, Opening, clear_leaf, commitment_leaf, must_be_clear
 from keys.documents import Address, encode, format_time, parse_time
 from keys.errors import PasserelleError
 
-__all__ = ["Appended", "Head", "Instance", "JournalTable", "NotInitialisedError"]
+__all__ = ["Appended", "ContradictedError", "Head", "Instance", "JournalTable", "NotInitialisedError"]
 
 _HEAD = JournalHeadRow.__table__  # type: ignore[attr-defined]  # SQLModel gives each table class its table
 _LEAF = JournalLeafRow.__table__  # type: ignore[attr-defined]  # as above
@@ -29,21 +30,26 @@ _PARTY = JournalPartyRow.__table__  # type: ignore[attr-defined]  # as above
 _INSTANCE = InstanceRow.__table__  # type: ignore[attr-defined]  # as above
 _OPENING_AT = select(_OPENING).where(_OPENING.c.position == bindparam("position"))
 _APPEND, _OPEN, _SHOW_TO = insert(_LEAF), insert(_OPENING), insert(_PARTY)
-_SELECT_HEAD = select(_HEAD.c.size, _HEAD.c.time)
+_SELECT_HEAD = select(_HEAD.c.size, _HEAD.c.time, _HEAD.c.contradicted)
 _LOCK_HEAD = _SELECT_HEAD.with_for_update()
-_LOCK_HEAD_AND_LOOK = select(_HEAD.c.size, _HEAD.c.time, func.clock_timestamp().label("clock")).with_for_update()
+_LOCK_HEAD_AND_LOOK = _SELECT_HEAD.add_columns(func.clock_timestamp().label("clock")).with_for_update()
 
 
 class NotInitialisedError(PasserelleError):
     """The database holds no journal: it is created by `init` and never silently (PROTOCOL §7)."""
 
 
+class ContradictedError(PasserelleError):
+    """Somebody has shown a checkpoint of ours that is not of this journal (journal-contradicted): nothing may pass."""
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The end of the journal: leaves so far, and the time of the last."""
+    """The end of the journal: leaves so far, the time of the last, and whether another journal of ours is known."""
 
     size: int
     time: datetime
+    contradicted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,8 @@ class _Row:
     leaf: bytes
     opening: Opening | None = None
     parties: frozenset[Address] = frozenset()
+    entry: Entry | None = None
+    """What the opening says, by which it is known whose auditors may see it too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +143,7 @@ class JournalTable:
             row = self._connection.execute(self._select_head).first()
             if row is None:
                 return None
-            self._head = self._written = Head(row.size, parse_time(row.time))
+            self._head = self._written = Head(row.size, parse_time(row.time), row.contradicted)
             if self._watch_clock:
                 self._server_clock = row.clock
         return self._head
@@ -146,6 +154,15 @@ class JournalTable:
         if head is None:
             raise NotInitialisedError("journal-missing")
         return head
+
+    def require_uncontradicted(self) -> None:
+        """Return only if nobody has shown another journal of ours; else `ContradictedError`."""
+        if self.head().contradicted:
+            raise ContradictedError("journal-contradicted")
+
+    def set_contradicted(self, *, contradicted: bool) -> None:
+        """From the next transaction on, let nothing pass, or let it pass again."""
+        self._connection.execute(update(_HEAD).where(_HEAD.c.id == 1).values(contradicted=contradicted))
 
     def append(self, at: datetime, **members: object) -> Appended:
         """Append an entry of these members (PROTOCOL §7), in the form its type demands.
@@ -160,9 +177,9 @@ class JournalTable:
         else:
             opening = Opening(data, secrets.token_bytes(SALT_SIZE))
             named = frozenset(each for each in (entry.actor, entry.from_, entry.to) if each is not None)
-            row = _Row(head.size, commitment_leaf(opening), opening, named)
+            row = _Row(head.size, commitment_leaf(opening), opening, named, entry)
         self._rows.append(row)
-        self._head = Head(head.size + 1, at)
+        self._head = Head(head.size + 1, at, head.contradicted)
         return Appended(row.position, row.leaf, at)
 
     def snapshot(self) -> Mark:
@@ -188,12 +205,16 @@ class JournalTable:
         if not rows:
             return
         self._connection.execute(_APPEND, [{"position": row.position, "leaf": row.leaf} for row in rows])
-        sealed = [(row, row.opening) for row in rows if row.opening is not None]
+        sealed = [(row, row.opening, row.entry) for row in rows if row.opening is not None and row.entry is not None]
         if not sealed:
             return
-        opened = [{"position": row.position, "entry": each.entry, "salt": each.salt} for row, each in sealed]
+        agreements = agreements_of(self._connection, [entry for _, _, entry in sealed])
+        opened = [
+            {"position": row.position, "entry": each.entry, "salt": each.salt, "agreements": about}
+            for (row, each, _), about in zip(sealed, agreements, strict=True)
+        ]
         self._connection.execute(_OPEN, opened)
-        shown = [{"address": party, "position": row.position} for row, _ in sealed for party in row.parties]
+        shown = [{"address": party, "position": row.position} for row, _, _ in sealed for party in row.parties]
         self._connection.execute(_SHOW_TO, shown)
 
     def leaves(self, start: int, end: int) -> list[bytes]:

@@ -22,19 +22,29 @@ from gateway.store.tables import (
     JournalPartyRow,
     KeyStatementRow,
 )
+from gateway.store.witness_tables import ErasedStatementRow, JournalContradictionRow, JournalCosignatureRow
 from keys.errors import PasserelleError
 
 __all__ = ["RightsError", "Roles", "changes_journal", "check_rights", "grant_roles", "role_statements"]
 
 _ADDED_TO = {
     row.__tablename__
-    for row in (JournalLeafRow, JournalOpeningRow, JournalPartyRow, JournalCheckpointRow, KeyStatementRow)
+    for row in (
+        JournalLeafRow,
+        JournalOpeningRow,
+        JournalPartyRow,
+        JournalCheckpointRow,
+        JournalCosignatureRow,
+        ErasedStatementRow,
+        KeyStatementRow,
+    )
 }
 """What the broker writes once."""
 _RIGHTS = {
     **dict.fromkeys(_ADDED_TO, "SELECT, INSERT"),
     InstanceRow.__tablename__: "SELECT",
     JournalHeadRow.__tablename__: "SELECT, UPDATE",
+    JournalContradictionRow.__tablename__: "SELECT, INSERT, UPDATE",
     "alembic_version": "SELECT",
 }
 """What the application may do with a table; with any other, everything but to change its form."""
@@ -58,7 +68,7 @@ class Roles:
 
     @property
     def eraser(self) -> str:
-        """For whoever erases openings, and can neither read nor change anything."""
+        """For whoever erases openings: alone it can neither read nor change anything."""
         return f"{self.prefix}_eraser"
 
     @property
@@ -84,9 +94,9 @@ def role_statements(roles: Roles, schema: str = "public") -> Iterator[str]:
     for table in sorted({*GatewayRow.metadata.tables, "alembic_version"}):
         yield f'GRANT {_RIGHTS.get(table, _EVERYTHING)} ON "{schema}"."{table}" TO "{roles.application}"'
         yield f'GRANT SELECT ON "{schema}"."{table}" TO "{roles.reader}"'
-    opening = f'"{schema}"."{JournalOpeningRow.__tablename__}"'
-    yield f'GRANT DELETE ON {opening} TO "{roles.eraser}"'
-    yield f'GRANT SELECT (position) ON {opening} TO "{roles.eraser}"'
+    for row in (JournalOpeningRow, JournalPartyRow):
+        yield f'GRANT DELETE ON "{schema}"."{row.__tablename__}" TO "{roles.eraser}"'
+        yield f'GRANT SELECT (position) ON "{schema}"."{row.__tablename__}" TO "{roles.eraser}"'
 
 
 def check_rights(connection: Connection) -> None:

@@ -6,13 +6,15 @@ the journal that never comes back.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, func, select, text
 
 from keys.errors import PasserelleError
 
-__all__ = ["CLOCKS_APART", "OLDEST", "ServerError", "check_clock", "check_server", "differs"]
+__all__ = ["CLOCKS_APART", "OLDEST", "ServerError", "check_clock", "check_server", "differs", "held"]
 
 OLDEST = 15
 """The oldest major version: before it, anybody who may sign in may make objects among our tables."""
@@ -26,6 +28,8 @@ _ABOUT = text(
     " current_setting('server_encoding') AS encoding,"
     " current_setting('fsync') = 'on' AND current_setting('full_page_writes') = 'on' AS durable"
 )
+_IDLE_MILLISECONDS = 60_000
+"""How long whoever holds a lock outside a transaction may stand still before the server ends its session."""
 _CLOCK = text("SELECT clock_timestamp()")
 
 
@@ -53,3 +57,14 @@ def check_clock(connection: Connection, now: datetime) -> None:
 def differs(here: datetime, there: datetime) -> bool:
     """Whether two clocks are further apart than machines that are kept on time."""
     return abs(here - there) > CLOCKS_APART
+
+
+@contextmanager
+def held(connection: Connection, lock: int) -> Iterator[bool]:
+    """Whether an advisory lock is ours inside the block, with no transaction open; nobody waits for it.
+
+    The connection is given up afterwards: the server lets go of a lock with the session that held it, however it ends.
+    """
+    connection.execution_options(isolation_level="AUTOCOMMIT").detach()
+    connection.exec_driver_sql(f"SET idle_session_timeout = {_IDLE_MILLISECONDS}")
+    yield bool(connection.execute(select(func.pg_try_advisory_lock(lock))).scalar_one())

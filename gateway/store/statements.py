@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, exists, insert, select, update
 
 from consent.statement import ConsentStatement, RegisteredStatement
 from gateway.store.case_tables import StatementEndRow, WithdrawalCodeRow
 from gateway.store.tables import StatementRow, StatementUseRow
+from gateway.store.witness_tables import ErasedStatementRow
 from keys.documents import format_time, parse, parse_time
 from keys.signing import MAX_DOCUMENT, SignedDocument
 
@@ -20,6 +21,7 @@ _STATEMENT = StatementRow.__table__  # type: ignore[attr-defined]  # SQLModel gi
 _USE = StatementUseRow.__table__  # type: ignore[attr-defined]  # as above
 _END = StatementEndRow.__table__  # type: ignore[attr-defined]  # as above
 _CODE = WithdrawalCodeRow.__table__  # type: ignore[attr-defined]  # as above
+_ERASED = ErasedStatementRow.__table__  # type: ignore[attr-defined]  # as above
 
 # Built once: for a short query, building it costs more than running it.
 _NEWEST = (
@@ -29,6 +31,7 @@ _NEWEST = (
     .where(_STATEMENT.c.id == bindparam("id"), _STATEMENT.c.newest.is_(True))
 )
 """One row for each grant that was used, and one in any case."""
+_NOT_ERASED = ~exists().where(_ERASED.c.id == _STATEMENT.c.id)
 _END_OF = select(_END).where(_END.c.statement == bindparam("statement"))
 _SPEND = (
     update(_USE)
@@ -131,10 +134,27 @@ class StatementTable:
         if changed.rowcount == 0:
             self._connection.execute(insert(_USE).values(statement=identifier, gid=gid, uses=1))
 
+    def versions(self, identifier: str) -> list[bytes]:
+        """The signed document of every version of a statement, in order."""
+        query = select(_STATEMENT.c.document).where(_STATEMENT.c.id == identifier).order_by(_STATEMENT.c.version)
+        return list(self._connection.execute(query).scalars())
+
+    def of_digest(self, sha256: str) -> tuple[str, bytes] | None:
+        """The statement, and the signed document, of the version with this digest; None once it was erased."""
+        query = select(_STATEMENT.c.id, _STATEMENT.c.document).where(_STATEMENT.c.sha256 == sha256, _NOT_ERASED)
+        row = self._connection.execute(query).first()
+        return None if row is None else (row.id, row.document)
+
     def all_documents(self) -> list[tuple[str, bytes]]:
-        """The digest and signed document of every version, for the auditors' bundle."""
-        query = select(_STATEMENT.c.sha256, _STATEMENT.c.document).order_by(_STATEMENT.c.id, _STATEMENT.c.version)
-        return [(row.sha256, row.document) for row in self._connection.execute(query)]
+        """The digest and signed document of every version of what was not erased, for the auditors' bundle."""
+        query = select(_STATEMENT.c.sha256, _STATEMENT.c.document).where(_NOT_ERASED)
+        rows = self._connection.execute(query.order_by(_STATEMENT.c.id, _STATEMENT.c.version))
+        return [(row.sha256, row.document) for row in rows]
+
+    def erase(self, identifier: str) -> None:
+        """Show the documents of a consent to no auditor any more; what decisions need of it stays."""
+        if self._connection.execute(select(_ERASED.c.id).where(_ERASED.c.id == identifier)).first() is None:
+            self._connection.execute(insert(_ERASED).values(id=identifier))
 
 
 @lru_cache(maxsize=256)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import sqlite3
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from enum import IntEnum
@@ -20,6 +21,7 @@ from sqlalchemy import URL, Connection, func, select
 from sqlalchemy.exc import DBAPIError
 
 from gateway.store.engines import is_postgresql, is_refused_row, open_engine, unavailable
+from gateway.store.server import held
 from gateway.store.transaction import Transaction
 from keys.documents import Address
 from keys.errors import PasserelleError
@@ -45,6 +47,7 @@ class Duty(IntEnum):
 
     SEQUENCER = 0x7061_7373_0001
     TIMERS = 0x7061_7373_0002
+    WITNESSES = 0x7061_7373_0003
 
 
 class Store:
@@ -105,14 +108,20 @@ class Store:
                 yield Transaction(connection, writes=False)
 
     @contextmanager
-    def on_duty(self, duty: Duty) -> Iterator[bool]:
+    def on_duty(self, duty: Duty, *, lasting: bool = False) -> Iterator[bool]:
         """Whether this process may do inside the block what one process does for all.
 
         Nobody waits: whoever comes second leaves it to the first. The lock is that of a connection, which the server
         ends with a process that dies, and with one that stands still. On SQLite there is one process.
+
+        With `lasting`, no transaction is open meanwhile: for what waits for others.
         """
         if not is_postgresql(self.engine):
             yield True
+            return
+        if lasting:
+            with _translated(), self.engine.connect() as connection, held(connection, int(duty)) as ours:
+                yield ours
             return
         with self.connected() as connection:
             yield bool(connection.execute(select(func.pg_try_advisory_xact_lock(int(duty)))).scalar_one())
@@ -129,6 +138,23 @@ class Store:
             self._scheduled = True
             asyncio.get_running_loop().call_soon(self._commit_group)
         return await future
+
+    def empty_log(self) -> bool:
+        """Take what was deleted out of SQLite's log of changes too; False while another program reads the log.
+
+        A PostgreSQL server looks after its own log: VACUUM and the archive of it are the operator's business.
+        """
+        if is_postgresql(self.engine):
+            return True
+        with _translated():
+            connection = self.engine.raw_connection()  # no transaction may surround it
+            try:
+                [(busy, _, _)] = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            except sqlite3.OperationalError:
+                return False
+            finally:
+                connection.close()
+        return not busy
 
     def close(self) -> None:
         """Close every connection."""

@@ -7,7 +7,18 @@ in clear: what a referral says is only ever here as ciphertext.
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Dialect, Index, Integer, LargeBinary, TypeDecorator, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Dialect,
+    Index,
+    Integer,
+    LargeBinary,
+    TypeDecorator,
+    UniqueConstraint,
+    false,
+    text,
+)
 from sqlalchemy.orm import registry
 from sqlalchemy.types import TypeEngine
 from sqlmodel import Field, SQLModel
@@ -52,6 +63,8 @@ class JournalHeadRow(GatewayRow, table=True):
     id: int = Field(primary_key=True, sa_type=Number)
     size: int = Field(sa_type=Number)
     time: str
+    contradicted: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    """True while somebody has shown a checkpoint of ours that is not of this journal: nothing passes meanwhile."""
 
 
 class JournalLeafRow(GatewayRow, table=True):
@@ -69,6 +82,11 @@ class JournalOpeningRow(GatewayRow, table=True):
     position: int = Field(primary_key=True, sa_type=Number)
     entry: bytes = Field(sa_column=bytes_column())
     salt: bytes = Field(sa_column=bytes_column())
+    agreements: str | None = None
+    """The agreements that the entry is about, whatever their versions, with spaces between: their auditors may read it.
+
+    Null for what is no agreement's business, which every auditor may read.
+    """
 
 
 class JournalPartyRow(GatewayRow, table=True):
@@ -172,7 +190,7 @@ class StatementRow(GatewayRow, table=True):
     version: int = Field(primary_key=True, sa_type=Number)
     newest: bool
     issuer: str
-    sha256: str
+    sha256: str = Field(index=True)
     not_after: str = Field(index=True)
     document: bytes = Field(sa_column=bytes_column())
     receipt: bytes = Field(sa_column=bytes_column())

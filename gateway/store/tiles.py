@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select
 
 from gateway.store.tables import JournalCheckpointRow, JournalTileRow
 from journal.tiles import Tile
@@ -17,6 +17,7 @@ __all__ = ["PublishedCheckpoint", "TileTable"]
 
 _TILE = JournalTileRow.__table__  # type: ignore[attr-defined]  # SQLModel gives each table class its table
 _CHECKPOINT = JournalCheckpointRow.__table__  # type: ignore[attr-defined]  # as above
+_NEWEST = select(_CHECKPOINT).order_by(_CHECKPOINT.c.size.desc(), _CHECKPOINT.c.time.desc()).limit(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +55,35 @@ class TileTable:
 
     def newest_checkpoint(self) -> PublishedCheckpoint | None:
         """The last published checkpoint."""
-        query = select(_CHECKPOINT).order_by(_CHECKPOINT.c.size.desc(), _CHECKPOINT.c.time.desc()).limit(1)
-        row = self._connection.execute(query).first()
-        if row is None:
-            return None
-        peaks = tuple(row.peaks[i : i + HASH_SIZE] for i in range(0, len(row.peaks), HASH_SIZE))
-        return PublishedCheckpoint(row.size, peaks, row.note, parse_time(row.time))
+        row = self._connection.execute(_NEWEST).first()
+        return None if row is None else _published(row)
+
+    def newest_of(self, size: int) -> PublishedCheckpoint | None:
+        """The last checkpoint that was published of a tree of this size."""
+        row = self._connection.execute(_NEWEST.where(_CHECKPOINT.c.size == size)).first()
+        return None if row is None else _published(row)
+
+    def newest_size(self) -> int:
+        """How many leaves the published tree has; 0 before the first checkpoint."""
+        return self._connection.execute(select(func.max(_CHECKPOINT.c.size))).scalar() or 0
+
+    def checkpoints(self, size: int, after: datetime | None, limit: int) -> list[PublishedCheckpoint]:
+        """Up to `limit` checkpoints of `size` leaves or more, by size and time.
+
+        Of those that have exactly `size` leaves, only the ones later than `after`, where it is given.
+        """
+        larger = _CHECKPOINT.c.size > size
+        same = _CHECKPOINT.c.size == size
+        later = same if after is None else and_(same, _CHECKPOINT.c.time > format_time(after))
+        query = select(_CHECKPOINT).where(or_(larger, later)).order_by(_CHECKPOINT.c.size, _CHECKPOINT.c.time)
+        return [_published(row) for row in self._connection.execute(query.limit(limit))]
 
     def put_checkpoint(self, frontier: Frontier, note: bytes, at: datetime) -> None:
         """Keep a new checkpoint beside all earlier ones, with the right edge of its tree."""
         values = {"size": frontier.size, "time": format_time(at), "note": note, "peaks": b"".join(frontier.peaks)}
         self._connection.execute(insert(_CHECKPOINT).values(**values))
+
+
+def _published(row: Row[tuple[object, ...]]) -> PublishedCheckpoint:
+    peaks = tuple(row.peaks[at : at + HASH_SIZE] for at in range(0, len(row.peaks), HASH_SIZE))
+    return PublishedCheckpoint(row.size, peaks, row.note, parse_time(row.time))

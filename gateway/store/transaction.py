@@ -10,12 +10,15 @@ from sqlalchemy.exc import DBAPIError
 
 from gateway.store.agreements import AgreementTable
 from gateway.store.attachments import AttachmentTable
+from gateway.store.contradictions import ContradictionTable
+from gateway.store.cosignatures import CosignatureTable
 from gateway.store.emergencies import EmergencyTable
 from gateway.store.engines import is_refused_row
 from gateway.store.envelopes import EnvelopeTable
 from gateway.store.incidents import IncidentTable
 from gateway.store.journal import JournalTable
 from gateway.store.keys import KeyTable
+from gateway.store.openings import OpeningTable
 from gateway.store.organisations import OrganisationTable
 from gateway.store.rates import RateTable
 from gateway.store.referrals import ReferralTable
@@ -37,6 +40,9 @@ class Transaction:
         self.connection = connection
         self.journal = JournalTable(connection, locking=writes, watch_clock=watch_clock)
         self.tiles = TileTable(connection)
+        self.openings = OpeningTable(connection)
+        self.cosignatures = CosignatureTable(connection)
+        self.contradictions = ContradictionTable(connection)
         self.organisations = OrganisationTable(connection)
         self.keys = KeyTable(connection)
         self.agreements = AgreementTable(connection)

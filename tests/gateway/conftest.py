@@ -12,6 +12,7 @@ import pytest
 
 from gateway.store.store import Store
 from tests.databases import Server, running_server
+from tests.gateway.emergency_world import Emergencies
 from tests.gateway.first_day import make_database
 from tests.gateway.paper_world import with_papers
 from tests.gateway.world import World
@@ -89,3 +90,13 @@ def second_world(copies: Copies) -> Iterator[World]:
 def papers(world: World) -> World:
     """A world whose agreement and consent let papers pass."""
     return with_papers(world)
+
+
+@pytest.fixture
+def audited(world: World) -> World:
+    """A world whose agreement has auditors, and a referral under it."""
+    urgent = Emergencies(world)
+    assert world.line.register().status_code == 201
+    assert world.line.deposit(world.referral(urgent.terms())).status_code == 201
+    assert len(world.shelter.lease()) == 1
+    return world

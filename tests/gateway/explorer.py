@@ -40,6 +40,7 @@ KNOWN: Json = {
     "path.address": LINE,
     "path.slug": "not-found",
     "path.path": "0/000.p/9",
+    "path.index": 0,
 }
 """What stands in paths when the calls shall find something."""
 NAMING: list[Json] = [

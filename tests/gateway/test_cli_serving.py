@@ -5,18 +5,28 @@ import os
 import select
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
+from contextlib import closing
 from pathlib import Path
 
 import httpx2
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 
 from gateway.logs import FIELDS
 from gateway.serving import ListenError, listen
+from gateway.store.contradictions import Contradiction
+from gateway.store.cosignatures import Cosignature
 from gateway.store.store import Store
-from tests.gateway.operator import PASSPHRASE, Operator
+from journal.cosignatures import vkey_of
+from journal.witness_calls import SIZE_TYPE
+from tests.gateway.first_day import broker_keys
+from tests.gateway.operator import NOW, PASSPHRASE, Operator
+from tests.gateway.sequencer.public_witness import LoopbackWitness, serving_witness
+from tests.gateway.several import free_port
 from tests.repository import PROGRAMS
 
 
@@ -74,6 +84,103 @@ def test_a_database_of_another_broker_is_not_served(founded: Operator, changes: 
     """Settings that name another territory or host do not take this journal over."""
     founded.write_settings(**changes)
     _refused(founded, "another gateway")
+
+
+def test_another_journal_of_ours_is_an_alarm_in_words(founded: Operator, tmp_path: Path) -> None:
+    """`check` fails and says so; `journal alarms` lists it, writes the evidence, and says when there is none."""
+    assert "No alarm" in founded.done("journal", "alarms")
+    store = Store(f"sqlite:///{founded.folder / 'gateway.sqlite3'}")
+    with store.transaction() as tx:
+        tx.contradictions.keep(Contradiction(7, bytes(32), b"the note", "refuge-lavoie@laval", NOW))
+        tx.journal.set_contradicted(contradicted=True)
+    store.close()
+    played = founded("check")
+    assert (played.code, "signed by this gateway that its journal does not hold" in played.err) == (1, True)
+    folder = tmp_path / "evidence"
+    folder.mkdir()
+    told = founded.done("journal", "alarms", "--notes", folder)
+    assert "ALARM" in told
+    assert f"1  7  {'00' * 32}" in told
+    assert "refuge-lavoie@laval  to be settled" in told
+    [written] = folder.iterdir()
+    assert written.read_bytes() == b"the note"
+    founded.done("journal", "alarms", "--notes", folder)
+    written.write_bytes(b"another")
+    assert "already" in founded.refused("journal", "alarms", "--notes", folder)
+    assert written.read_bytes() == b"another"
+
+
+def test_check_tells_how_far_each_public_witness_has_come(founded: Operator) -> None:
+    """By its name and the size that it cosigned last."""
+    vkey = vkey_of("temoin.example/invente", Ed25519PrivateKey.generate())
+    with founded.settings.open("a", encoding="utf-8") as settings:
+        settings.write(f'[[witnesses]]\nurl = "http://127.0.0.1:{free_port()}"\nvkey = "{vkey}"\n')
+    away = founded("check")
+    assert "temoin.example/invente: cosigned up to 0 entries" in away.out
+    assert (away.code, "did not answer in time" in away.err) == (0, True)
+    store = Store(f"sqlite:///{founded.folder / 'gateway.sqlite3'}")
+    with store.transaction() as tx:
+        tx.cosignatures.keep(12, NOW, Cosignature(vkey.name, vkey.key_id.hex(), "a line"), NOW)
+    store.close()
+    assert "temoin.example/invente: cosigned up to 12 entries" in founded.done("check")
+
+
+def test_a_witness_that_saw_a_longer_journal_is_an_alarm(founded: Operator) -> None:
+    """`check` asks it, fails and says what to do: this database may be a copy, or have been set back."""
+    with serving_witness(LoopbackWitness(broker_keys().journal.vkeys)) as witness:
+        witness.instead = (409, {"Content-Type": SIZE_TYPE}, b"99999\n")
+        with founded.settings.open("a", encoding="utf-8") as settings:
+            settings.write(f'[[witnesses]]\nurl = "{witness.named.url}"\nvkey = "{witness.named.vkey}"\n')
+        played = founded("check")
+    assert (played.code, "seen a longer journal" in played.err, "is a copy" in played.err) == (1, True, True)
+
+
+def test_a_false_alarm_is_settled_by_a_command(founded: Operator) -> None:
+    """It says what settling means and asks first; afterwards `check` is content and the list says so."""
+    store = Store(f"sqlite:///{founded.folder / 'gateway.sqlite3'}")
+    with store.transaction() as tx:
+        tx.contradictions.keep(Contradiction(7, bytes(32), b"the note", "refuge-lavoie@laval", NOW))
+        tx.journal.set_contradicted(contradicted=True)
+    store.close()
+    command = ("journal", "settle", "--alarm", "1", "--reason", "copy-signed")
+    unsure = founded(*command, typed="no\n")
+    assert (unsure.code, "keeps it as evidence" in unsure.err) == (130, True)
+    assert founded("check").code == 1
+    assert "pass again" in founded(*command, typed="yes\n").out
+    founded.done("check")
+    assert "refuge-lavoie@laval  settled" in founded.done("journal", "alarms")
+    assert "settled before" in founded.refused(*command, "--yes")
+    assert "no alarm with this number" in founded.refused(
+        "journal", "settle", "--alarm", "2", "--reason", "copy-signed", "--yes"
+    )
+
+
+def test_nothing_is_signed_from_what_may_be_a_copy(founded: Operator) -> None:
+    """An export refuses where nothing was published for two hours, before it journals, unless told to."""
+    path = founded.folder / "gateway.sqlite3"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE journal_checkpoint SET time = '2026-01-01T00:00:00.000Z'")
+    bundle = founded.folder / "journal.zip"
+    assert "may be a copy" in founded.refused("journal", "export", bundle)
+    assert not bundle.exists()
+    with closing(sqlite3.connect(path)) as connection:
+        [(before,)] = connection.execute("SELECT size FROM journal_head")
+    founded.done("journal", "export", bundle, "--really")
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT size FROM journal_head").fetchall() == [(before + 1,)]
+
+
+def test_a_contradicted_journal_is_exported_as_it_was(founded: Operator) -> None:
+    """Auditors need it most then: it goes up to the last checkpoint, nothing new is signed, and that is told."""
+    store = Store(f"sqlite:///{founded.folder / 'gateway.sqlite3'}")
+    with store.transaction() as tx:
+        size = tx.tiles.newest_size()
+        tx.journal.set_contradicted(contradicted=True)
+    played = founded("journal", "export", founded.folder / "journal.zip")
+    assert (played.code, "contradicted" in played.err, f"{size} entries" in played.out) == (0, True, True)
+    with store.reading() as tx:
+        assert tx.tiles.newest_size() == size
+    store.close()
 
 
 def test_the_keys_must_be_those_of_this_broker(founded: Operator, tmp_path: Path) -> None:

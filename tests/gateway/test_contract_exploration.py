@@ -19,6 +19,7 @@ FOUND = {
     "GET /problems/{slug}",
     "GET /v1/agreements/{identifier}/{version}",
     "GET /v1/consents/{identifier}",
+    "GET /v1/journal/proof/{index}",
     "GET /v1/journal/tile/{path}",
     "GET /v1/organisations/{address}",
 }

@@ -31,6 +31,7 @@ from tests.gateway.contract import call_of
 from tests.gateway.emergency_world import Emergencies
 from tests.gateway.endings import CODE, answer, end, register, say
 from tests.gateway.first_day import broker_keys, header_changes, the_agreement
+from tests.gateway.witnessing import bring, checkpoint_of, publish_witness_key, request
 from tests.gateway.world import World
 
 OPEN = (
@@ -45,6 +46,7 @@ OPEN = (
     "/withdraw?lang=fr",
     "/withdraw.css",
     "/v1/journal/checkpoint",
+    "/v1/journal/checkpoints",
     "/v1/journal/tile/0/000.p/9",
 )
 PAPER_ENVELOPE = "env_" + "k" * 26
@@ -89,6 +91,7 @@ def _agreements_and_keys(world: World) -> None:
         publish_statement(world, statement)
     world.line.get(f"/v1/organisations/{SHELTER}")
     world.line.get("/v1/journal/openings")
+    world.line.get("/v1/journal/proof/0")
     world.line.post("/v1/services/search", b"{}")
 
 
@@ -137,7 +140,15 @@ def _papers_and_emergencies(world: World) -> None:
     line.get("/v1/emergencies")
     for _ in range(2):
         urgent.post_review(declared, review)
+    urgent.auditors.get(f"/v1/journal/documents/{sha256_hex(encode(urgent.agreement))}")
     assert "verdict" in line.get("/v1/emergencies").json()["emergencies"][0]
+
+
+def _witnesses(world: World) -> None:
+    """The shelter cosigns what the journal has become."""
+    publish_witness_key(world)
+    for _ in range(2):
+        bring(world, request(checkpoint_of(world)))
 
 
 def _mismatch(world: World, wire: bytes) -> bytes:
@@ -161,6 +172,7 @@ def play_the_day(world: World, second_world: World) -> None:
     _agreements_and_keys(world)
     _consents(world)
     _papers_and_emergencies(second_world)
+    _witnesses(world)
 
 
 def test_every_success_of_the_document_happens(world: World, second_world: World) -> None:

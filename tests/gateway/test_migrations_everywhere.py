@@ -15,7 +15,7 @@ from gateway.store.store import Store
 from gateway.store.tables import GatewayRow, JournalHeadRow
 from keys import strictjson
 from keys.documents import format_time
-from tests.builders import AT, DAY, LINE, REF, SHELTER, STATEMENT_ID, signed_statement, statement
+from tests.builders import AGREEMENT_ID, AT, DAY, LINE, REF, SHELTER, STATEMENT_ID, signed_statement, statement
 from tests.databases import Server
 
 _HEAD = JournalHeadRow.__table__  # type: ignore[attr-defined]  # SQLModel gives each table class its table
@@ -86,6 +86,49 @@ def test_the_first_release_is_refused_and_then_completed(store: Store) -> None:
         [envelope] = rows.execute(text("SELECT kind, statement, stored, replaced FROM envelope")).all()
         assert tuple(envelope) == ("referral", STATEMENT_ID, False, False)
         assert tx.referrals.unanswered(DUE, 5) == [REF]
+
+
+def test_openings_learn_which_agreement_they_name(store: Store) -> None:
+    """Those of the release before, thousands of them: by its id, whatever the version; those that name none stay so."""
+    entries = [
+        strictjson.dumps({"v": 1, "index": index, **({"agreement": f"agr_{index % 2}@{index}"} if index % 3 else {})})
+        for index in range(2500)
+    ]
+    with store.connected("BEGIN IMMEDIATE") as connection:
+        command.upgrade(migrations(connection), "0002")
+        rows = [{"at": index, "entry": entry, "salt": b""} for index, entry in enumerate(entries)]
+        added = text("INSERT INTO journal_opening VALUES (:at, :entry, :salt)")
+        blobs = (bindparam("entry", type_=LargeBinary), bindparam("salt", type_=LargeBinary))
+        connection.execute(added.bindparams(*blobs), rows)
+        connection.execute(text("INSERT INTO journal_head VALUES (1, 2500, '2026-03-02T15:00:00.000Z')"))
+    migrate(store)
+    with store.reading() as tx:
+        named = tx.connection.execute(text("SELECT agreements FROM journal_opening ORDER BY position")).scalars().all()
+        assert not tx.journal.head().contradicted
+    assert named == [f"agr_{index % 2}" if index % 3 else None for index in range(2500)]
+
+
+def test_openings_learn_which_agreement_they_rest_on(store: Store) -> None:
+    """By the referral, the envelope or the consent that they are about; what is not known any more is nobody's."""
+    _first_release(store)
+    about: list[tuple[dict[str, object], str | None]] = [
+        ({"ref": REF}, "agr"),
+        ({"ref": "ref_gone"}, ""),
+        ({"envelope": "env"}, "agr"),
+        ({"statement": STATEMENT_ID}, AGREEMENT_ID),
+        ({"statement": "cs_gone"}, ""),
+        ({"type": "client.scopes"}, None),
+    ]
+    with store.connected("BEGIN IMMEDIATE") as connection:
+        command.upgrade(migrations(connection), "0002")
+        added = text("INSERT INTO journal_opening VALUES (:at, :entry, :none)")
+        blobs = (bindparam("entry", type_=LargeBinary), bindparam("none", b"", type_=LargeBinary))
+        rows = [{"at": index, "entry": strictjson.dumps(entry), "none": b""} for index, (entry, _) in enumerate(about)]
+        connection.execute(added.bindparams(*blobs), rows)
+    migrate(store)
+    with store.reading() as tx:
+        named = tx.connection.execute(text("SELECT agreements FROM journal_opening ORDER BY position")).scalars().all()
+    assert named == [expected for _, expected in about]
 
 
 @pytest.mark.slow

@@ -8,19 +8,28 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
+from gateway.erasure import Order, erase_consent
 from gateway.store.migration import migrate
 from gateway.store.roles import Roles, grant_roles
 from gateway.store.store import Store, StoreUnavailableError
 from gateway.timers import tick
+from tests.builders import STATEMENT_ID
 from tests.databases import Server
-from tests.gateway.first_day import make_database
+from tests.gateway.erasing import over
+from tests.gateway.first_day import SETTINGS, make_database
 from tests.gateway.operator import Operator
 from tests.gateway.test_contract_story import play_the_day
 from tests.gateway.world import World
 
 pytestmark = pytest.mark.slow
 
-COLUMN = {"key_statement": "sha256", "journal_checkpoint": "note", "journal_party": "address"}
+COLUMN = {
+    "journal_cosignature": "line",
+    "erased_statement": "id",
+    "key_statement": "sha256",
+    "journal_checkpoint": "note",
+    "journal_party": "address",
+}
 FORBIDDEN = [
     "UPDATE {table} SET {column} = {column}",
     "DELETE FROM {table}",
@@ -29,7 +38,10 @@ FORBIDDEN = [
     "DROP TABLE {table}",
     "CREATE TRIGGER t BEFORE INSERT ON {table} EXECUTE FUNCTION suppress_redundant_updates_trigger()",
 ]
-ADDED_TO = ["journal_leaf", "journal_opening", "journal_party", "journal_checkpoint", "key_statement"]
+ADDED_TO = [
+    *("journal_leaf", "journal_opening", "journal_party", "journal_checkpoint", "journal_cosignature"),
+    *("key_statement", "erased_statement"),
+]
 
 
 @contextmanager
@@ -104,14 +116,15 @@ def test_the_application_only_adds_to_the_journal(as_application: World, table: 
 
 
 def test_the_eraser_only_removes_openings(place: tuple[Server, str, Roles]) -> None:
-    """One opening goes; what it said cannot be read, and nothing else can be read, changed or removed."""
+    """One opening and its parties go; what they said cannot be read, and nothing else can be read or changed."""
     server, name, roles = place
     store = Store(server.url(name, f"{roles.eraser}_1"))
     for statement in (
         "SELECT entry FROM journal_opening",
         "UPDATE journal_opening SET position = position",
         "DELETE FROM journal_leaf",
-        "DELETE FROM journal_party",
+        "SELECT address FROM journal_party",
+        "INSERT INTO erased_statement VALUES ('x')",
         "SELECT * FROM envelope",
         "INSERT INTO journal_opening VALUES (999, '', '')",
     ):
@@ -119,8 +132,37 @@ def test_the_eraser_only_removes_openings(place: tuple[Server, str, Roles]) -> N
     with store.connected() as connection:
         first = connection.execute(text("SELECT min(position) FROM journal_opening")).scalar_one()
         gone = connection.execute(text("DELETE FROM journal_opening WHERE position = :first"), {"first": first})
+        connection.execute(text("DELETE FROM journal_party WHERE position = :first"), {"first": first})
     assert gone.rowcount == 1
     store.close()
+
+
+def test_what_serves_cannot_erase_and_the_erasing_account_can(
+    place: tuple[Server, str, Roles], as_application: World
+) -> None:
+    """The account of `serve` is refused and nothing changes; one that is a member of both roles erases in one step."""
+    server, name, roles = place
+    group = over(as_application)
+    order = Order("court", "court-order", by_law=True)
+    at = as_application.clock()
+    with pytest.raises(StoreUnavailableError) as refused:
+        erase_consent(SETTINGS, as_application.broker.store, STATEMENT_ID, order, at)
+    assert refused.value.code == "database-forbidden"
+    assert as_application.entries()[-1].index == group[-1]
+    account = f"{name}_erasing"
+    server.make_account(account, roles.application, roles.eraser)
+    store = Store(server.url(name, account))
+    assert list(erase_consent(SETTINGS, store, STATEMENT_ID, order, at)) == group
+    store.close()
+    with as_application.broker.store.reading() as tx:
+        assert tx.openings.there(group) == []
+
+
+def test_evidence_against_the_broker_stays(as_application: World) -> None:
+    """A contradiction may be settled by the broker’s account, never removed."""
+    store = as_application.broker.store
+    assert _forbidden(store, "DELETE FROM journal_contradiction")
+    assert not _forbidden(store, "UPDATE journal_contradiction SET settled = NULL")
 
 
 def test_the_reader_changes_nothing(place: tuple[Server, str, Roles]) -> None:

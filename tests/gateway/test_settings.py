@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gateway.settings import PREFIX, Settings, SettingsError, load_settings, unknown_variables
 from gateway.words import words
+from journal.cosignatures import vkey_of
+from journal.vkeys import Vkey
 from keys.errors import FileError
 from tests.repository import ROOT
 
@@ -55,7 +58,7 @@ def test_the_example_loads_and_names_every_setting() -> None:
     assert [
         name
         for name in Settings.model_fields
-        if name not in {"passphrase", "database_password"} and f"\n{name} = " not in text
+        if not name.endswith(("passphrase", "password", "eraser_database")) and f"\n{name} = " not in text
     ] == []
 
 
@@ -238,3 +241,44 @@ def test_a_database_password_is_a_secret_of_its_own(
     shown = f"{settings!r}{dict(settings.shown())}{settings.database_url!r}{settings.database_url}"
     assert "canari" not in shown
     assert dict(settings.shown())["database_password"] == "••••••••"
+
+
+WITNESS = str(vkey_of("temoin.example/invente", Ed25519PrivateKey.from_private_bytes(bytes(32))))
+
+
+def _with_witness(url: str, vkey: str = WITNESS) -> str:
+    return f'{NEEDED}[[witnesses]]\nurl = "{url}"\nvkey = "{vkey}"\n'
+
+
+def test_public_witnesses_are_named_by_address_and_key(file: Path) -> None:
+    """Several may be named; each is shown as it was written."""
+    second = '[[witnesses]]\nurl = "http://127.0.0.1:9000"\nvkey = "' + WITNESS + '"\n'
+    file.write_text(_with_witness("https://temoin.example/w/1") + second, encoding="utf-8")
+    settings = load_settings(file)
+    named = settings.broker.witnesses
+    assert [each.url for each in named] == ["https://temoin.example/w/1", "http://127.0.0.1:9000"]
+    assert {str(each.vkey) for each in named} == {WITNESS}
+    assert ("witnesses", f"https://temoin.example/w/1 {WITNESS}") in list(settings.shown())
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("http://temoin.example", "public-url-insecure"),
+        ("https://temoin.example/", "witness-url"),
+        ("https://temoin.example/w?x=1", "witness-url"),
+        ("https://user:secret@temoin.example", "witness-url"),
+        ("https://temoin.example/../w//x", "witness-url"),
+        ("https://temoin.example/" + "w" * 1000, "witness-url"),
+        ("ftp://temoin.example", "witness-url"),
+    ],
+)
+def test_a_witness_is_called_over_https_at_a_plain_address(file: Path, url: str, code: str) -> None:
+    """What it is sent is public, and what it answers must come from it."""
+    assert _fault(file, _with_witness(url)) == (code, "/witnesses", 3)
+
+
+@pytest.mark.parametrize("vkey", ["", "x", WITNESS[:-4], str(Vkey("temoin.example", 1, bytes(31) + b"\x58"))])
+def test_a_witness_has_a_key_that_cosigns(file: Path, vkey: str) -> None:
+    """A key of a type by which checkpoints are signed without a time is none of a witness."""
+    assert _fault(file, _with_witness("https://temoin.example", vkey)) == ("witness-key", "/witnesses", 3)

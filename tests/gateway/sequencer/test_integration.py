@@ -139,6 +139,21 @@ def test_a_quiet_journal_is_signed_every_hour(store: Store) -> None:
     assert _published(store).size == 3
 
 
+def test_a_smaller_tree_is_never_signed_later_than_a_larger_one(store: Store) -> None:
+    """A process whose clock is ahead signs a quiet journal; the next one, whose clock is behind, signs no earlier."""
+    _grow(store, 3)
+    _integrate(store)
+    ahead = AT + timedelta(hours=1, seconds=90)
+    _integrate(store, ahead)
+    _grow(store, 1)
+    _integrate(store, AT + timedelta(seconds=5))
+    with store.reading() as tx:
+        notes = [open_note(each.note, SIGNER.vkeys) for each in tx.tiles.checkpoints(0, None, 10)]
+    assert [each.checkpoint.size for each in notes] == [3, 3, 4]
+    times = [each.signed_at for each in notes if each.signed_at]
+    assert times == sorted(times)
+
+
 @pytest.mark.parametrize(
     "harm",
     [
