@@ -6,6 +6,7 @@ PROTOCOL §6. Forms (`…Body`) are what is on the wire; the frozen values besid
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
@@ -22,6 +23,7 @@ from keys.strictjson import MAX_INTEGER
 __all__ = [
     "AgreementFile",
     "AgreementListing",
+    "ArchivedCheckpoint",
     "ConsentBody",
     "Delivery",
     "EventDelivery",
@@ -71,6 +73,15 @@ class JournalOpening:
 
     index: int
     opening: Opening
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedCheckpoint:
+    """One archived checkpoint: its size, the moment it was published, and its note, not verified yet."""
+
+    size: int
+    time: datetime
+    note: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +217,29 @@ class OpeningPageBody(Document):
 
     openings: Listing[OpeningBody] = Field(max_length=10_000)
     next: Index
+
+
+class ArchivedBody(Document):
+    """One archived checkpoint."""
+
+    size: Index
+    time: Time
+    note: Base64Url
+
+
+class CheckpointPageBody(Document):
+    """The answer of `GET /v1/journal/checkpoints`."""
+
+    checkpoints: Listing[ArchivedBody] = Field(max_length=1000)
+    next: Index
+
+
+class CosignedBody(Document):
+    """The answer to a cosignature that was brought."""
+
+    v: Version
+    size: Index
+    time: Time
 
 
 class AttachmentBody(Document):

@@ -6,10 +6,20 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
-from adapters.bodies import AgreementFile, AgreementListing, ConsentBody, Delivery, EventPage, Explanation
+from adapters.bodies import (
+    AgreementFile,
+    AgreementListing,
+    ArchivedCheckpoint,
+    ConsentBody,
+    Delivery,
+    EventPage,
+    Explanation,
+    OpeningPage,
+)
 from adapters.growth import JournalSource
 from adapters.receipts import VerifiedReceipt
 from consent.envelope import Header
+from journal.layout import SignedAgreement
 from keys.signing import SignedDocument
 
 __all__ = ["GatewayCalls"]
@@ -88,4 +98,32 @@ class GatewayCalls(JournalSource, Protocol):
 
     def explain(self, header: Header) -> Explanation:
         """What a deposit of this header would be answered now, rule by rule; nothing is kept of it."""
+        ...
+
+    def confirmed_checkpoint(self, witnesses: int) -> bytes:
+        """The newest checkpoint that so many witnesses cosigned; a problem of status 404 when there is none."""
+        ...
+
+    def checkpoints(self, after: int, since: datetime) -> tuple[ArchivedCheckpoint, ...]:
+        """A page of archived checkpoints of size `after` or more; of that one, those published later than `since`."""
+        ...
+
+    def cosign(self, size: int, line: str, note: bytes) -> None:
+        """Bring our cosignature of a checkpoint, and the checkpoint as we read it."""
+        ...
+
+    def openings(self, after: int) -> OpeningPage:
+        """What opens the journal's entries that we may read, after a cursor."""
+        ...
+
+    def proof(self, index: int) -> bytes:
+        """The C2SP tlog-proof of an entry that we may know of, not verified."""
+        ...
+
+    def agreement_of_digest(self, sha256: str) -> SignedAgreement:
+        """An agreement that we audit, by its digest."""
+        ...
+
+    def statement_of_digest(self, sha256: str) -> SignedDocument:
+        """A consent statement under an agreement that we audit, by its digest."""
         ...

@@ -26,7 +26,10 @@ from adapters.commands import duties  # noqa: F401 - for its commands
 from adapters.commands import questions  # noqa: F401 - for its commands
 
 # isort: split
-from adapters.commands import agreements, attachments, consents, emergencies, keys, outbox, withdrawals
+from adapters.commands import alarms  # noqa: F401 - for its commands
+
+# isort: split
+from adapters.commands import agreements, attachments, consents, emergencies, journal, keys, outbox, withdrawals
 from adapters.commands.program import TERMINAL, app
 
 __all__ = ["app", "main"]
@@ -38,6 +41,7 @@ app.add_typer(emergencies.app, name="emergencies")
 app.add_typer(attachments.app, name="attachments")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(keys.app, name="keys")
+app.add_typer(journal.app, name="journal")
 
 
 def main() -> None:

@@ -22,13 +22,12 @@ from adapters.bodies import (
     Delivery,
     EventDelivery,
     EventPage,
-    JournalOpening,
-    OpeningPage,
     Organisation,
 )
 from adapters.case_calls import CaseCalls
 from adapters.exchange import reading_answer
 from adapters.interface import SMALL, Interface, read_body
+from adapters.journal_calls import JournalCalls
 from adapters.pins import GatewayPins
 from adapters.receipts import (
     RECEIPT_KIND,
@@ -43,10 +42,6 @@ from consent.envelope import ENVELOPE_KIND, MAX_ENVELOPE
 from consent.identifiers import AgreementId
 from consent.statement import STATEMENT_KIND, ConsentStatement
 from consent.withdrawal_code import check_code
-from journal.entries import MAX_LEAF, Opening
-from journal.notes import MAX_NOTE
-from journal.tiles import ENTRIES, WIDTH, parse_path
-from journal.tree import HASH_SIZE
 from keys import strictjson
 from keys.documents import Address, Clock, Document, parse, sha256_hex, validate
 from keys.errors import ForgedError, MalformedError, UntrustedKeyError
@@ -63,8 +58,6 @@ __all__ = [
     "EventDelivery",
     "EventPage",
     "GatewayClient",
-    "JournalOpening",
-    "OpeningPage",
     "Organisation",
     "VerifiedReceipt",
 ]
@@ -74,7 +67,7 @@ LARGE: Final = 16 * 1024 * 1024
 """Bytes of the largest answer that lists many small documents."""
 
 
-class GatewayClient(CaseCalls):
+class GatewayClient(CaseCalls, JournalCalls):
     """One gateway, called as one organisation; safe among threads, so that long polls run beside deposits."""
 
     def __init__(
@@ -201,25 +194,6 @@ class GatewayClient(CaseCalls):
         """Services of the gateway's directory that fit a query; nothing in it may come from a person's file."""
         value = self._interface.post("/v1/services/search", strictjson.dumps(dict(query)), None, limit=LARGE)
         return list(read_body(bodies.ServicesBody, value).services)
-
-    def checkpoint(self) -> bytes:
-        """The journal's newest signed checkpoint, unverified: `KeyBook` verifies it."""
-        return self._interface.fetch("/v1/journal/checkpoint", limit=MAX_NOTE)
-
-    def tile(self, path: str) -> bytes:
-        """The journal's file under a tile path, unverified; `GatewayProblemError` of status 404 when there is none."""
-        parsed = parse_path(path)
-        size = MAX_LEAF + 2 if parsed.level == ENTRIES else HASH_SIZE
-        return self._interface.fetch(f"/v1/journal/{parsed}", limit=size * WIDTH)
-
-    def openings(self, after: int) -> OpeningPage:
-        """What opens the journal's entries that concern us, after cursor `after`."""
-        value = self._interface.get("/v1/journal/openings", query={"after": after}, limit=LARGE)
-        page = read_body(bodies.OpeningPageBody, value)
-        _expect_growing(after, [], page.next)
-        with reading_answer():
-            found = tuple(JournalOpening(item.index, Opening(item.entry, item.salt)) for item in page.openings)
-        return OpeningPage(found, page.next)
 
     def _delivery(self, body: bodies.LeasedBody) -> Delivery:
         wire = strictjson.dumps(body.envelope)

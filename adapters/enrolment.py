@@ -1,7 +1,8 @@
 """Makes an organisation's keys, here and nowhere else, and the file by which the gateway's operator enrols it.
 
-PROTOCOL §2. The root goes to a file of its own, to be moved offline; it vouches for a signing key, which vouches for
-the sign-in key and for sealing keys: one for now and six ahead. New ones are published before the last ones run out.
+PROTOCOL §2. The root goes to a file of its own, to be moved offline; it vouches for a signing key and for the key by
+which this organisation witnesses the journal. The signing key vouches for the sign-in key and for sealing keys: one for
+now and six ahead. New ones are published before the last ones run out.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from adapters.identity import Identity, stored
+from adapters.identity import Identity, WitnessKey, stored
 from adapters.office import Office
 from adapters.store.records import Shipment
 from adapters.store.store import Store, Transaction
@@ -69,11 +70,9 @@ class _OwnChain:
         position = (len(everything), everything[-1].sha256 if everything else None)
         self.made.append(publish(position, self.address, use, public, period, by))
 
-    def add(self, key: SigningKey | ClientKey | SealingKey, start: datetime, by: Iterable[Signer]) -> None:
+    def add(self, key: SigningKey | ClientKey | SealingKey | WitnessKey, start: datetime, by: Iterable[Signer]) -> None:
         """Add the statement of a new key for the longest life of its use, and keep the key."""
-        use: PublishedUse = "sealing"
-        if not isinstance(key, SealingKey):
-            use = "signing" if isinstance(key, SigningKey) else "oauth"
+        use = _use_of(key)
         period = (start, start + KEY_LIVES[use])
         self.vouch(use, key.public.data if isinstance(key, SealingKey) else key.public_bytes, period, by)
         kept = stored(self.address, key, period)
@@ -125,6 +124,7 @@ def enrol(address: Address, store: Store, files: KeyFiles, now: datetime) -> Enr
     signing, chain = SigningKey.generate(address), _OwnChain(address, [])
     chain.vouch("root", held.key.public, (held.not_before, held.not_after), held.key.signers)
     chain.add(signing, _midnight(now), held.key.signers)
+    chain.add(WitnessKey.generate(address), _midnight(now), held.key.signers)
     chain.sign_in_ahead(now, signing)
     chain.seal_ahead(now, signing)
     identity = Identity.create(address, files.keystore, files.passphrase, chain.keys)
@@ -186,6 +186,14 @@ def _root(address: Address, files: KeyFiles, now: datetime) -> HeldRoot:
     held = HeldRoot(RootKey.generate(address), start, start + ROOT_LIFE)
     write_root(files.root, files.root_passphrase, held)
     return held
+
+
+def _use_of(key: SigningKey | ClientKey | SealingKey | WitnessKey) -> PublishedUse:
+    if isinstance(key, SealingKey):
+        return "sealing"
+    if isinstance(key, WitnessKey):
+        return "witness"
+    return "signing" if isinstance(key, SigningKey) else "oauth"
 
 
 def _kid(item: KeyPublication) -> str:

@@ -7,7 +7,7 @@ past was changed. No proof by the gateway is needed, and none is believed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -15,9 +15,10 @@ from typing import Final, Protocol
 from adapters.pins import GatewayPins
 from adapters.problems import GatewayProblemError
 from journal.entries import CLEAR
-from journal.notes import Checkpoint, open_note
+from journal.notes import Checkpoint, open_note, parse_note
 from journal.tiles import ENTRIES, WIDTH, TilePath, decode_bundle
 from journal.tree import HASH_SIZE, Frontier, leaf_hash
+from journal.witness import Contradiction, NewLeaves, Witnessed, advance
 from keys.errors import Fault, ForgedError, MalformedError, UntrustedKeyError
 
 __all__ = [
@@ -37,18 +38,23 @@ MAX_AGE: Final = timedelta(hours=24)
 FUTURE_SKEW: Final = timedelta(seconds=120)
 """How far ahead of this machine's clock a checkpoint may be signed (PROTOCOL §0)."""
 _NOT_FOUND: Final = 404
+_CONTRADICTED: Final[Mapping[str, str]] = {"fork": "journal-forked", "rollback": "checkpoint-rolled-back"}
 
 
 class JournalAlarmError(ForgedError):
     """The journal contradicts itself, its signed promise or what was seen before; a person must look at it.
 
-    `index` is the entry concerned, when it is one. What was accepted before stays as it was.
+    `index` is the entry concerned, when it is one, and `note` the signed checkpoint that was shown, when it was
+    verified. What was accepted before stays as it was.
     """
 
-    def __init__(self, code: str, *, index: int | None = None, faults: tuple[Fault, ...] = ()) -> None:
-        """Name what is wrong, where, and the faults of the entry itself."""
+    def __init__(
+        self, code: str, *, index: int | None = None, note: bytes | None = None, faults: tuple[Fault, ...] = ()
+    ) -> None:
+        """Name what is wrong, where, under which checkpoint, and the faults of the entry itself."""
         super().__init__(code, faults=(Fault(code), *faults))
         self.index = index
+        self.note = note
 
 
 class JournalSource(Protocol):
@@ -121,19 +127,39 @@ def read_growth(source: JournalSource, before: Seen | None, pins: GatewayPins, n
     """
     note = source.checkpoint()
     checkpoint, at = _opened(note, pins)
-    check_fresh(at, now)
-    old_size = 0 if before is None else before.checkpoint.size
-    if checkpoint.size < old_size:
-        raise JournalAlarmError("checkpoint-rolled-back")
-    frontier = Frontier(old_size, () if before is None else before.peaks)
-    clear = []
-    for index, leaf in _new_leaves(source, old_size, checkpoint.size):
-        frontier.append(leaf_hash(leaf))
-        if leaf.startswith(CLEAR):
-            clear.append((index, leaf))
-    if frontier.root() != checkpoint.root:
-        raise JournalAlarmError("journal-forked")
+    frontier = Frontier() if before is None else Frontier(before.checkpoint.size, before.peaks)
+    clear: list[tuple[int, bytes]] = []
+
+    def fetched() -> Iterator[bytes]:
+        # Once the notes do not contradict each other: a backup that was restored is old, and what it lacks is worse.
+        check_fresh(at, now)
+        for index, leaf in _new_leaves(source, frontier.size, checkpoint.size):
+            if leaf.startswith(CLEAR):
+                clear.append((index, leaf))
+            yield leaf_hash(leaf)
+
+    _witness(before, note, pins, NewLeaves(frontier, fetched()))
     return Growth(Seen(note, checkpoint, at, frontier.peaks), tuple(clear))
+
+
+def _witness(before: Seen | None, note: bytes, pins: GatewayPins, leaves: NewLeaves) -> None:
+    """Return only if a note continues what was seen, by the one rule of every witness.
+
+    A smaller journal than the one seen is an alarm even where it was signed before it: somebody hides what came after.
+    """
+    known = None
+    if before is not None:
+        known = Witnessed(before.checkpoint.origin, before.checkpoint.size, before.checkpoint.root, before.note)
+    try:
+        met = advance(known, note, pins.vkeys, leaves)
+    except ForgedError as error:
+        if error.code != "proof-does-not-hold":
+            raise
+        raise JournalAlarmError("journal-forked", note=note) from None
+    if isinstance(met, Contradiction):
+        raise JournalAlarmError(_CONTRADICTED[met.kind], note=note)
+    if parse_note(note).checkpoint.size < met.size:
+        raise JournalAlarmError("checkpoint-rolled-back", note=note)
 
 
 def _opened(note: bytes, pins: GatewayPins) -> tuple[Checkpoint, datetime]:

@@ -1,4 +1,4 @@
-"""The private keys this program works with, by use: to sign, to sign in, and to open what is sealed to it.
+"""The private keys this program works with, by use: to sign, to sign in, to open what is sealed to it, to witness.
 
 PROTOCOL §2. The root is not among them: it is in a file of its own, kept offline (`keys.rootfile`).
 """
@@ -8,8 +8,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from keys.documents import Address
 from keys.errors import KeystoreError
@@ -17,12 +20,40 @@ from keys.identity import ClientKey, SigningKey, key_id
 from keys.keystore import Keystore, StoredKey
 from keys.sealing_keys import SealingKey
 
-__all__ = ["DESTROYED_AFTER", "Identity", "stored"]
+__all__ = ["DESTROYED_AFTER", "Identity", "WitnessKey", "stored"]
 
 DESTROYED_AFTER: Final = timedelta(days=21)
 """How long after its end a sealing key is kept to open what was still on its way (PROTOCOL §2)."""
 CHANGE_OVER: Final = timedelta(days=15)
 """A sign-in key gives way to its successor when it has less than this left: by then that one is long published."""
+
+
+@dataclass(frozen=True)
+class WitnessKey:
+    """The ML-DSA-44 key by which an organisation cosigns checkpoints, from its 32-byte seed (FIPS 204)."""
+
+    address: Address
+    seed: bytes = field(repr=False)
+
+    @classmethod
+    def generate(cls, address: Address) -> WitnessKey:
+        """A fresh key."""
+        return cls(address, MLDSA44PrivateKey.generate().private_bytes_raw())
+
+    @cached_property
+    def private(self) -> MLDSA44PrivateKey:
+        """The key as the journal's cosignatures take it."""
+        return MLDSA44PrivateKey.from_seed_bytes(self.seed)
+
+    @property
+    def public_bytes(self) -> bytes:
+        """The public half as key statements publish it."""
+        return self.private.public_key().public_bytes_raw()
+
+    @property
+    def kid(self) -> str:
+        """The id under which it is published."""
+        return key_id(self.address, "witness", self.public_bytes)
 
 
 @dataclass
@@ -63,6 +94,11 @@ class Identity:
             raise KeystoreError("oauth-key-ended")
         lasting = [key for key in found if _end(key) - at > CHANGE_OVER]
         return ClientKey(self.address, (lasting[0] if lasting else found[-1]).secret)
+
+    def witness_key(self, at: datetime) -> WitnessKey | None:
+        """The newest key to witness with in its period; None for who never had one, or whose last one ended."""
+        found = self._in_period("witness", at)
+        return WitnessKey(self.address, found[-1].secret) if found else None
 
     def sealing_key(self, kid: str) -> SealingKey | None:
         """The private half of one sealing epoch; None once it was destroyed, or when it never was ours."""
@@ -117,8 +153,12 @@ class Identity:
         return sorted((key for key in keys if (key.not_before or at) <= at < _end(key)), key=_end)
 
 
-def stored(address: Address, key: SigningKey | ClientKey | SealingKey, period: tuple[datetime, datetime]) -> StoredKey:
+def stored(
+    address: Address, key: SigningKey | ClientKey | SealingKey | WitnessKey, period: tuple[datetime, datetime]
+) -> StoredKey:
     """A private key as the keystore keeps it, under its key id."""
+    if isinstance(key, WitnessKey):
+        return StoredKey(use="witness", kid=key.kid, secret=key.seed, not_before=period[0], not_after=period[1])
     if isinstance(key, SigningKey):
         return StoredKey(use="signing", kid=key.kid, secret=key.seed, not_before=period[0], not_after=period[1])
     if isinstance(key, ClientKey):

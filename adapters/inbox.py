@@ -164,6 +164,7 @@ class Inbox:
         received = _received(delivery, ack, signed)
         with office.store.transaction() as tx:
             tx.traffic.receive(received)
+            tx.watches.promise(receipt.index, receipt.wire)
             tx.traffic.ship(_ack_shipment(received, now))
             if isinstance(outcome, Opened):
                 _keep_content(tx, outcome, delivery)

@@ -80,13 +80,13 @@ class Interface:
         headers = {**self._headers(), "Content-Type": _BYTES}
         return _value(self._signed_in.ask(Question("PUT", target, headers, data, SMALL)), SMALL)
 
-    def get_bytes(self, path: str, *, query: Mapping[str, str], limit: int) -> bytes:
-        """The sealed bytes answered to a GET, signed in; any other kind of answer is not the gateway's."""
-        target = f"{self._issuer}{path}?{urlencode(query)}"
-        headers = {**self._headers(), "Accept": f"{_BYTES}, application/problem+json"}
+    def get_bytes(self, path: str, *, query: Mapping[str, str] | None = None, limit: int, kind: str = _BYTES) -> bytes:
+        """The bytes answered to a GET, signed in; any other `kind` of answer than asked for is not the gateway's."""
+        target = f"{self._issuer}{path}?{urlencode(query)}" if query else self._issuer + path
+        headers = {**self._headers(), "Accept": f"{kind}, application/problem+json"}
         answer = self._signed_in.ask(Question("GET", target, headers, None, limit))
         _refuse_refusal(answer)
-        if answer.headers.get("content-type", "").partition(";")[0].strip().lower() != _BYTES:
+        if answer.headers.get("content-type", "").partition(";")[0].strip().lower() != kind:
             raise GatewayUnreachableError("answer-not-from-gateway")
         return answer.body
 

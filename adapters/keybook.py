@@ -58,8 +58,14 @@ class KeyBookStore(Protocol):
         """The right edge of the tree saved with it; empty at first."""
         ...
 
-    def save(self, checkpoint: bytes, frontier: bytes, new_statements: Sequence[JournalledStatement]) -> None:
-        """Replace checkpoint and frontier and add statements, all or nothing."""
+    def save(
+        self,
+        before: bytes | None,
+        checkpoint: bytes,
+        frontier: bytes,
+        new_statements: Sequence[JournalledStatement],
+    ) -> bool:
+        """Replace `before` by checkpoint and frontier and add statements, all or nothing; False if it is not there."""
         ...
 
     def statements(self, address: str) -> Sequence[JournalledStatement]:
@@ -81,7 +87,7 @@ class KeyBook:
     @property
     def size(self) -> int:
         """How many entries of the journal were read; keys can be judged at any index below."""
-        seen = self._seen()
+        seen = self.seen()
         return 0 if seen is None else seen.checkpoint.size
 
     def sync(self, source: JournalSource, own_statements: Collection[str] = frozenset()) -> int:
@@ -92,14 +98,15 @@ class KeyBook:
         (key-chain-broken, journal-entry-unreadable, and those of `read_growth`), and as `read_growth` does.
         """
         with self._lock:
-            before = self._seen()
+            before = self.seen()
             growth = read_growth(source, before, self._pins, self._clock())
             statements = self._admitted(growth, 0 if before is None else before.checkpoint.size, source, own_statements)
-            if self._store.checkpoint() != (None if before is None else before.note):
+            if before is not None and not _is_newer(growth.seen, before):
+                return before.checkpoint.size
+            known = None if before is None else before.note
+            if not self._store.save(known, growth.seen.note, growth.seen.frontier, statements):
                 # Another program of this partner read on meanwhile; what it kept must not be taken back.
                 return self.size
-            if before is None or _is_newer(growth.seen, before):
-                self._store.save(growth.seen.note, growth.seen.frontier, statements)
             return growth.seen.checkpoint.size
 
     def chain(self, address: str, fingerprint: str, *, covering: int | None = None) -> KeyChain:
@@ -109,7 +116,7 @@ class KeyBook:
         `UntrustedKeyError`: keybook-empty, checkpoint-stale, checkpoint-in-future, journal-behind (sync, then ask
         again), key-unknown, wrong-fingerprint.
         """
-        seen = self._seen()
+        seen = self.seen()
         if seen is None:
             raise UntrustedKeyError("keybook-empty")
         check_fresh(seen.at, self._clock())
@@ -122,7 +129,7 @@ class KeyBook:
             raise UntrustedKeyError("wrong-fingerprint")
         return chain
 
-    def _seen(self) -> Seen | None:
+    def seen(self) -> Seen | None:
         """What was saved last; read again when a save by another thread or program fell in between."""
         note = self._store.checkpoint()
         while note is not None:
@@ -156,7 +163,7 @@ class KeyBook:
                 continue
             signed, org = _statement(entry)
             if org == source.address and signed.sha256 not in own_statements:
-                raise ForeignKeyStatementError("foreign-key-statement", index=index)
+                raise ForeignKeyStatementError("foreign-key-statement", index=index, note=growth.seen.note)
             chains[org] = _extended(chains[org] if org in chains else self._chain(org, old_size), signed, entry)
             admitted.append(JournalledStatement(org, index, entry.time, entry.document))
         return admitted

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
-from adapters.growth import JournalSource
+from adapters.growth import JournalSource, Seen
 from adapters.identity import Identity
 from adapters.pins import GatewayPins
 from adapters.store.records import HeldAgreement
@@ -32,6 +32,15 @@ class ChainBook(Protocol):
 
     def sync(self, source: JournalSource, own_statements: Collection[str] = frozenset()) -> int:
         """Read what the journal gained; raises `JournalAlarmError` and what the source raises."""
+        ...
+
+    def seen(self) -> Seen | None:
+        """The last checkpoint that was accepted; None before the first."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """How many entries of the journal were read."""
         ...
 
 

@@ -16,6 +16,7 @@ from typing import Final
 
 from adapters.agreements import refresh_agreements
 from adapters.calls import GatewayCalls
+from adapters.confirmation import UnconfirmedError, check_confirmed
 from adapters.dispatch import ACK_KIND, hand_over
 from adapters.events import admitted, log_step, refresh
 from adapters.office import Office
@@ -31,6 +32,8 @@ __all__ = ["ACK_KIND", "Flushed", "Outbox"]
 
 FIRST_PAUSE: Final = timedelta(seconds=2)
 LONGEST_PAUSE: Final = timedelta(minutes=15)
+HELD_PAUSE: Final = timedelta(seconds=30)
+"""When to ask again whether the witnesses have confirmed a key."""
 STALE_KEY: Final = frozenset({"key-not-in-period", "key-revoked", "key-unknown"})
 """Why the broker refuses keys: the recipient's, or ours, ended while the envelope waited here."""
 SUPERSEDED: Final = "agreement-superseded"
@@ -39,10 +42,14 @@ SUPERSEDED: Final = "agreement-superseded"
 
 @dataclass(slots=True)
 class Flushed:
-    """What one round of sending came to: accepted and refused items, and why it stopped before the end, if it did."""
+    """What one round of sending came to: accepted and refused items, and why it stopped before the end, if it did.
+
+    `held` did not leave because a key is not confirmed yet, with the witnesses who are missing; it goes by itself.
+    """
 
     accepted: list[str] = field(default_factory=list)
     refused: list[tuple[str, str]] = field(default_factory=list)
+    held: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     stopped: str | None = None
 
 
@@ -70,6 +77,15 @@ class Outbox:
         with suppress(StoreError):  # Another program reads; nothing that waits for it leaves, and the rest may.
             self._office.store.empty_log()
         while (shipment := self._next(only)) is not None:
+            held = self._held_back(shipment)
+            if isinstance(held, UnconfirmedError):
+                done.held.append((shipment.item, held.missing))
+                continue
+            if held is not None:
+                done.stopped = held.code
+                continue
+            if not self._begin(shipment):
+                continue
             try:
                 receipt = self._hand_over(shipment)
             except PasserelleError as error:
@@ -94,14 +110,42 @@ class Outbox:
 
     def _next(self, only: Kind | None) -> Shipment | None:
         with self._office.store.transaction() as tx:
-            shipment = tx.traffic.next_due(self._office.now(), only)
-            if shipment is not None and shipment.kind == "envelope" and not shipment.attempts:
-                tx.traffic.begin(shipment.item)  # What was never handed over can still be ended here.
-            return shipment
+            return tx.traffic.next_due(self._office.now(), only)
+
+    def _held_back(self, shipment: Shipment) -> PasserelleError | None:
+        """Why an envelope may not leave yet, None when it may: witnesses are missing, or the journal must be read.
+
+        Nor may it while what is kept of the journal does not hold. What the gateway may have already is sent again all
+        the same: it is the answer that is missing.
+        """
+        if shipment.kind != "envelope" or shipment.attempts:
+            return None
+        try:
+            check_confirmed(self._office, shipment)
+        except StoreError:
+            raise
+        except PasserelleError as error:
+            with self._office.store.transaction() as tx:
+                tx.traffic.hold(shipment.item, self._office.now() + HELD_PAUSE, error.code)
+            return error
+        return None
+
+    def _begin(self, shipment: Shipment) -> bool:
+        """Note that an envelope is about to be handed over; false when another act was faster."""
+        if shipment.kind != "envelope" or shipment.attempts:
+            return True
+        with self._office.store.transaction() as tx:
+            found = tx.traffic.shipment(shipment.item)
+            if found is None or found.state != "pending" or found.body != shipment.body:
+                return False
+            tx.traffic.begin(shipment.item)  # What was never handed over can still be ended here.
+            return True
 
     def _accept(self, shipment: Shipment, answer: Receipt | int | None) -> None:
         with self._office.store.transaction() as tx:
             tx.traffic.settle(shipment.item, "done", receipt=answer if isinstance(answer, Receipt) else None)
+            if isinstance(answer, Receipt):
+                tx.watches.promise(answer.index, answer.document)
             if shipment.kind == "envelope" and isinstance(answer, Receipt):
                 _follow(tx, shipment.body, answer)
             elif shipment.kind == "statement" and isinstance(answer, Receipt):

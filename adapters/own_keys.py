@@ -1,4 +1,4 @@
-"""What an organisation does with its own keys when the root is needed: revoke one, replace the one that signs.
+"""What an organisation does with its own keys when the root is needed: revoke one, replace one that it vouches for.
 
 PROTOCOL §2. The root stays offline: this program writes what it is to sign, and takes back what it signed. Every
 statement is kept here before anybody else sees it, so that reading it in the journal is no surprise.
@@ -7,14 +7,15 @@ statement is kept here before anybody else sees it, so that reading it in the jo
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Final
+from typing import Final, Literal
 
 from adapters.enrolment import rotate
+from adapters.identity import WitnessKey
 from adapters.office import Office
 from adapters.store.records import Shipment
 from keys import strictjson
 from keys.chainfile import read_chain
-from keys.documents import encode
+from keys.documents import Address, encode
 from keys.errors import ForgedError, KeystoreError, MalformedError, UntrustedKeyError
 from keys.identity import SigningKey, key_id
 from keys.keystore import StoredKey
@@ -31,7 +32,10 @@ from keys.statements import (
     read_statement,
 )
 
-__all__ = ["chain_file", "import_statement", "own_chain", "request_revocation", "request_signing_key"]
+__all__ = ["RenewedUse", "chain_file", "import_statement", "own_chain", "request_key", "request_revocation"]
+
+RenewedUse = Literal["signing", "witness"]
+"""The keys of ours for which the root vouches, besides itself."""
 
 _REPLACED_FIRST: Final = frozenset({"oauth", "sealing"})
 """The uses for which the signing key vouches: their next key is published before the old one is revoked."""
@@ -72,27 +76,28 @@ def request_revocation(office: Office, kid: str, reason: RevocationReason) -> Si
     return SigningRequest.of(KIND, encode(statement))
 
 
-def request_signing_key(office: Office) -> SigningRequest:
-    """Make the next signing key, which waits unused, and what the root is to sign to vouch for it.
+def request_key(office: Office, use: RenewedUse) -> SigningRequest:
+    """Make the next key of this use, which waits unused, and what the root is to sign to vouch for it.
 
-    Asked again before the answer came, it is for the same key. Raises `KeystoreError`, `StoreError`, `FileError`.
+    Asked again before the answer came, it is for the same key. Who was enrolled before partners were witnesses makes
+    the first key to witness with in this way. Raises `KeystoreError`, `StoreError`, `FileError`.
     """
     now, chain = office.now(), own_chain(office)
     with office.store.transaction():  # so that two programs of ours do not undo each other's keys
-        waiting = office.identity.waiting("signing")
-        key = SigningKey(office.address, "signing", waiting.secret) if waiting else SigningKey.generate(office.address)
+        waiting = office.identity.waiting(use)
+        key = _key_of(office.address, use, waiting.secret if waiting else None)
         if waiting is None:
-            office.identity.add({key.kid: StoredKey(use="signing", kid=key.kid, secret=key.seed)}, at=now)
+            office.identity.add({key.kid: StoredKey(use=use, kid=key.kid, secret=key.seed)}, at=now)
     start = now.replace(hour=0, minute=0, second=0, microsecond=0)
     statement = KeyPublication(
         v=1,
         org=office.address,
         seq=chain.seq,
         prev=chain.head,
-        use="signing",
+        use=use,
         public_key=key.public_bytes,
         not_before=start,
-        not_after=start + KEY_LIVES["signing"],
+        not_after=start + KEY_LIVES[use],
     )
     return SigningRequest.of(KIND, encode(statement))
 
@@ -110,6 +115,7 @@ def import_statement(office: Office, signed: SignedDocument) -> KeyPublication |
         raise ForgedError("statement-of-another", "/org")
     if isinstance(statement, KeyPublication) and statement.use not in SIGNED_BY_ROOT:
         raise MalformedError("not-for-root", "/use")
+    # A witness may be another machine of ours; what signs every day is this one.
     if isinstance(statement, KeyPublication) and statement.use == "signing" and _made_here(office, statement) is None:
         raise KeystoreError("private-half-missing")
     now = office.now()
@@ -125,6 +131,13 @@ def import_statement(office: Office, signed: SignedDocument) -> KeyPublication |
     with suppress(KeystoreError):  # no signing key is left: the next one comes the same way as this statement
         rotate(office)
     return statement
+
+
+def _key_of(address: Address, use: RenewedUse, secret: bytes | None) -> SigningKey | WitnessKey:
+    """The key that waits for the root's answer, or a fresh one."""
+    if use == "witness":
+        return WitnessKey.generate(address) if secret is None else WitnessKey(address, secret)
+    return SigningKey.generate(address) if secret is None else SigningKey(address, "signing", secret)
 
 
 def _made_here(office: Office, statement: KeyPublication) -> StoredKey | None:

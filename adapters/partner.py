@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from adapters.acts import Acts
 from adapters.agreements import Ending, refresh_agreements, sign_agreement, tell_endings
+from adapters.alarms import FOLDER
 from adapters.bodies import Explanation
 from adapters.calls import GatewayCalls
 from adapters.consent_desk import ConsentDesk
@@ -32,10 +33,11 @@ from adapters.settings import Settings
 from adapters.store.records import Alarm, Direction, HeldAgreement, HeldJustification, LoggedNotice, Referral
 from adapters.store.store import StoreError
 from adapters.stream import EventStream
+from adapters.watch import JournalWatch
 from adapters.withdrawals import to_answer
 from consent.passage import Refused
 from keys.documents import Address
-from keys.errors import ForgedError, MalformedError, PasserelleError
+from keys.errors import MalformedError, PasserelleError
 from keys.identity import RootKey
 from keys.signing import SignedDocument
 
@@ -60,6 +62,7 @@ class Round:
         """Count a later round as one with this one; its troubles are the ones that remain."""
         self.sent.accepted += later.sent.accepted
         self.sent.refused += later.sent.refused
+        self.sent.held += later.sent.held
         self.sent.stopped, self.troubles, self.waiting = later.sent.stopped, later.troubles, later.waiting
         self.arrivals += later.arrivals
         self.told += later.told
@@ -86,6 +89,12 @@ class Adapter(Acts):
         self.inbox = Inbox(self.office, client, self.refresh_agreements)
         self.stream = EventStream(self.office, client, self.refresh_agreements, self.consents.withdrawn_by_code)
         self.papers = PaperFetcher(self.office, client)
+        self.watch = JournalWatch(self.office, client, self.evidence)
+
+    @property
+    def evidence(self) -> Path:
+        """The folder of evidence that alarms name."""
+        return self.settings.data / FOLDER
 
     # Exchange with the gateway.
 
@@ -109,6 +118,7 @@ class Adapter(Acts):
             after = self.outbox.flush()
             done.sent.accepted += after.accepted
             done.sent.refused += after.refused
+            done.sent.held += after.held
             done.sent.stopped = after.stopped or done.sent.stopped
         done.waiting = self.inbox.waiting
         return done
@@ -122,15 +132,8 @@ class Adapter(Acts):
         return reconcile_consents(self.office, self.client, self.consents.withdrawn_by_code)
 
     def read_journal(self) -> int:
-        """Learn which keys were published and revoked; the size of the journal. What contradicts it is an alarm."""
-        with self.office.store.transaction() as tx:
-            own = {signed.sha256 for signed in tx.keyring.own()}
-        try:
-            return self.office.book.sync(self.client, own)
-        except ForgedError as error:
-            with self.office.store.transaction() as tx:
-                tx.traffic.raise_alarm(Alarm(self.office.now(), error.code, "journal"))
-            raise
+        """Learn which keys were published and revoked, as a witness; the size. What contradicts it is an alarm."""
+        return self.watch.look()
 
     def refresh_agreements(self) -> tuple[str, ...]:
         """Bring the agreements up to date; those that changed, by `id@version`."""
@@ -220,10 +223,16 @@ class Adapter(Acts):
         """Sign an agreement once every counterparty's fingerprint was typed; raises as `sign_agreement` does."""
         return sign_agreement(self.office, self.agreement(ref), root, typed)
 
-    def alarms(self) -> list[Alarm]:
-        """What must not happen and did."""
+    def alarms(self, *, closed: bool = False) -> list[Alarm]:
+        """What must not happen and did; with `closed` also what a person has dealt with."""
         with self.office.store.transaction() as tx:
-            return tx.traffic.alarms()
+            return tx.traffic.alarms(closed=closed)
+
+    def close_alarm(self, number: int) -> None:
+        """Note that a person has dealt with an alarm; raises `MalformedError` (alarm-unknown) where none is open."""
+        with self.office.store.transaction() as tx:
+            if not tx.traffic.close_alarm(number, self.office.now()):
+                raise MalformedError("alarm-unknown")
 
 
 T = TypeVar("T")

@@ -87,6 +87,7 @@ class EventStream:
                     self._consent_ended(tx, ended, receipt.at)
             elif isinstance(header, EventHeader):
                 log_step(tx, LoggedStep(header, receipt, delivery.wire))
+            tx.watches.promise(receipt.index, receipt.document)
             tx.traffic.move_cursor(STREAM, delivery.cursor)
         return header.ref
 

@@ -12,7 +12,7 @@ import typer
 from adapters.assembly import open_office
 from adapters.commands.program import TERMINAL, AsJson, SettingsFile, opened, passphrase, print_json, word
 from adapters.office import Office
-from adapters.own_keys import chain_file, import_statement, own_chain, request_revocation, request_signing_key
+from adapters.own_keys import RenewedUse, chain_file, import_statement, own_chain, request_key, request_revocation
 from adapters.settings import load_settings
 from keys.documents import format_time
 from keys.errors import about
@@ -54,10 +54,16 @@ def chain(out: Out, settings_file: SettingsFile = None) -> None:
 
 
 @app.command("renew", help=word("cli.keys.renew"))
-def renew(out: Out, settings_file: SettingsFile = None) -> None:
-    """Make the next signing key and write what the root is to sign; works without the gateway."""
+def renew(
+    out: Out,
+    use: Annotated[
+        RenewedUse, typer.Option("--use", metavar="|".join(get_args(RenewedUse)), help=word("cli.keys.use"))
+    ] = "signing",
+    settings_file: SettingsFile = None,
+) -> None:
+    """Make the next key that signs, or witnesses, and write what the root is to sign; works without the gateway."""
     with _opened_office(settings_file) as office:
-        request = request_signing_key(office)
+        request = request_key(office, use)
     _write_request(out, request)
 
 

@@ -10,11 +10,15 @@ import httpx2
 import typer
 
 from adapters.assembly import connector, open_office, utc_now
+from adapters.commands.alarms import alarm_title
+from adapters.commands.journal import witness_line
 from adapters.commands.program import TERMINAL, AsJson, SettingsFile, app, opened, passphrase, print_json, word
 from adapters.enrolment import KeyFiles, enrol, rotate, write_enrolment
+from adapters.outbox import Flushed
 from adapters.partner import Adapter, Round
 from adapters.pins import fetch_pins, pin_code
 from adapters.settings import Settings, load_settings, masked, unknown_variables
+from adapters.standing import read_standing
 from adapters.store.migrate import migrate as migrate_store
 from adapters.store.store import Store
 from keys.documents import encode, format_time
@@ -120,9 +124,10 @@ def check(settings_file: SettingsFile = None) -> None:
             TERMINAL.say("cli.check.key", use=word(f"cli.uses.{use}"), end=format_time(end))
         alarms = adapter.alarms()
         for alarm in alarms:
-            title = TERMINAL.words.find(f"error.{alarm.code}.title", TERMINAL.language) or alarm.code
-            TERMINAL.complain(word("cli.check.alarm", at=format_time(alarm.at), what=title, subject=alarm.subject))
+            what = alarm_title(alarm)
+            TERMINAL.complain(word("cli.check.alarm", at=format_time(alarm.at), what=what, subject=alarm.subject))
         adapter.read_journal()
+        TERMINAL.show(witness_line(read_standing(adapter.office)))
         adapter.client.agreements()
     if unknown or alarms:
         raise typer.Exit(REFUSED)
@@ -188,12 +193,19 @@ def _tell_round(adapter: Adapter, done: Round) -> None:
         TERMINAL.say("cli.sync.paper", envelope=envelope)
     for envelope, code in done.papers.lost:
         TERMINAL.complain(word("cli.sync.paper-lost", envelope=envelope, what=_title(code)))
-    for item, code in done.sent.refused:
-        TERMINAL.complain(word("cli.sync.refused-item", item=item, what=_title(code)))
+    _tell_left(done.sent)
     for code in dict.fromkeys([*done.troubles, *([done.sent.stopped] if done.sent.stopped else [])]):
         TERMINAL.complain(_title(code))
     if adapter.alarms():
         TERMINAL.complain(word("cli.sync.alarms"))
+
+
+def _tell_left(sent: Flushed) -> None:
+    """What did not leave: refused for good, or waiting for witnesses."""
+    for item, code in sent.refused:
+        TERMINAL.complain(word("cli.sync.refused-item", item=item, what=_title(code)))
+    for item, missing in sent.held:
+        TERMINAL.say("cli.sync.held", item=item, missing=", ".join(missing))
 
 
 def _title(code: str) -> str:
@@ -204,6 +216,7 @@ def _as_json(done: Round) -> dict[str, object]:
     return {
         "sent": done.sent.accepted,
         "refused": [{"item": item, "code": code} for item, code in done.sent.refused],
+        "held": [{"item": item, "missing": list(missing)} for item, missing in done.sent.held],
         "stopped": done.sent.stopped,
         "told": done.told,
         "arrived": [

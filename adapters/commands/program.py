@@ -125,6 +125,8 @@ def tell_queued(adapter: Adapter, answer: Queued | Refused, *, as_json: bool) ->
         TERMINAL.say("cli.ended-here", ref=answer.ref)
     elif left:
         TERMINAL.say("cli.sent", ref=answer.ref)
+    elif answer.envelope in dict(flushed.held):
+        TERMINAL.say("cli.held", ref=answer.ref, missing=", ".join(dict(flushed.held)[answer.envelope]))
     else:
         TERMINAL.say("cli.queued", ref=answer.ref, why=_why(flushed.stopped))
 

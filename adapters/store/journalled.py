@@ -29,11 +29,24 @@ class StoredKeyBook:
             saved = tx.keyring.journal()
         return b"" if saved is None else saved[1]
 
-    def save(self, checkpoint: bytes, frontier: bytes, new_statements: Sequence[JournalledStatement]) -> None:
-        """Replace checkpoint and frontier and add statements, all or nothing."""
+    def save(
+        self,
+        before: bytes | None,
+        checkpoint: bytes,
+        frontier: bytes,
+        new_statements: Sequence[JournalledStatement],
+    ) -> bool:
+        """Replace `before` by checkpoint and frontier and add statements, all or nothing; False when it is not there.
+
+        Comparing and replacing are one transaction, so that two programs of ours cannot both go on from one past.
+        """
         with self._store.transaction() as tx:
+            saved = tx.keyring.journal()
+            if (None if saved is None else saved[0]) != before:
+                return False
             tx.keyring.save_journal(checkpoint, frontier)
             tx.keyring.add_statements((item.address, item.index, item.time, item.document) for item in new_statements)
+        return True
 
     def statements(self, address: str) -> Sequence[JournalledStatement]:
         """The statements of one organisation, by index."""

@@ -221,8 +221,14 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """Something that must not happen and did: its slug, and the id it is about."""
+    """Something that must not happen and did: its slug, the id it is about, and the file that proves it, if any.
+
+    `number` is its own once it is kept; since `closed_at` a person has dealt with it.
+    """
 
     at: datetime
     code: str
     subject: str
+    evidence: str | None = None
+    number: int = 0
+    closed_at: datetime | None = None

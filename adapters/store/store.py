@@ -26,11 +26,12 @@ from adapters.store.keyring import Keyring
 from adapters.store.notices import Notices
 from adapters.store.papers import Papers
 from adapters.store.traffic import Traffic
+from adapters.store.watches import Watches
 from keys.errors import PasserelleError
 
 __all__ = ["REVISION", "Store", "StoreError", "Transaction", "connect"]
 
-REVISION: Final = "0003"
+REVISION: Final = "0004"
 """The migration this program works with; `passerelle-adapter migrate` brings a database to it."""
 BUSY_MILLISECONDS: Final = 5000
 """How long a transaction waits for another program before it gives up."""
@@ -90,6 +91,11 @@ class Transaction:
     def keyring(self) -> Keyring:
         """Our own key chain and everybody's statements as the journal has them."""
         return Keyring(self.session)
+
+    @cached_property
+    def watches(self) -> Watches:
+        """What we did as a witness, and which receipts are still to be held against the journal."""
+        return Watches(self.session)
 
 
 class Store:

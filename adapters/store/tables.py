@@ -235,13 +235,18 @@ class InboxRow(Row, table=True):
 
 
 class AlarmRow(Row, table=True):
-    """Something that must not happen and did; a person looks at it. `subject` is an id, never content."""
+    """Something that must not happen and did; a person looks at it. `subject` is an id, never content.
+
+    `evidence` is the name of the file that proves it, in the folder of evidence. The row stays once it is closed.
+    """
 
     __tablename__: ClassVar[str] = "alarm"
     number: int | None = Field(default=None, primary_key=True)
     at: str
     code: str
     subject: str
+    evidence: str | None = None
+    closed_at: str | None = None
 
 
 class CursorRow(Row, table=True):

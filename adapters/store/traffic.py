@@ -127,6 +127,14 @@ class Traffic:
         self._session.add(row)
         self._session.flush()
 
+    def hold(self, item: str, until: datetime, problem: str) -> None:
+        """Leave something for `until` without counting it as a try: the gateway has not seen it."""
+        row = self._outbox(item)
+        if row is not None and row.state == "pending":
+            row.next_try, row.problem = format_time(until), problem
+            self._session.add(row)
+            self._session.flush()
+
     def exchange(self, item: str, fresh: Shipment) -> None:
         """Put a shipment in the place of one that the broker refused; what waits behind it goes on waiting."""
         row = self._session.exec(select(OutboxRow).where(OutboxRow.item == item)).one()
@@ -206,16 +214,36 @@ class Traffic:
             self._session.flush()
 
     def raise_alarm(self, alarm: Alarm) -> None:
-        """Keep an alarm for a person to look at; the same one about the same thing is kept once."""
-        query = select(AlarmRow).where(AlarmRow.code == alarm.code, AlarmRow.subject == alarm.subject)
-        if self._session.exec(query).first() is None:
-            self._session.add(AlarmRow(at=format_time(alarm.at), code=alarm.code, subject=alarm.subject))
-            self._session.flush()
+        """Keep an alarm for a person to look at; the same one about the same thing is kept once while it is open.
 
-    def alarms(self) -> list[Alarm]:
-        """Every alarm, the oldest first."""
-        rows = self._session.exec(select(AlarmRow).order_by(col(AlarmRow.number)))
-        return [Alarm(parse_time(row.at), row.code, row.subject) for row in rows]
+        Evidence that could only be had at a later look is added to it.
+        """
+        query = select(AlarmRow).where(AlarmRow.code == alarm.code, AlarmRow.subject == alarm.subject)
+        row = self._session.exec(query.where(col(AlarmRow.closed_at).is_(None))).first()
+        if row is None:
+            row = AlarmRow(at=format_time(alarm.at), code=alarm.code, subject=alarm.subject)
+        row.evidence = row.evidence or alarm.evidence
+        self._session.add(row)
+        self._session.flush()
+
+    def alarm(self, code: str, subject: str) -> Alarm | None:
+        """The open alarm of this kind about this thing, if there is one."""
+        return next((alarm for alarm in self.alarms() if (alarm.code, alarm.subject) == (code, subject)), None)
+
+    def alarms(self, *, closed: bool = False) -> list[Alarm]:
+        """Every open alarm, the oldest first; with `closed` those too that a person has dealt with."""
+        query = select(AlarmRow).order_by(col(AlarmRow.number))
+        return [_alarm(row) for row in self._session.exec(query) if closed or row.closed_at is None]
+
+    def close_alarm(self, number: int, at: datetime) -> bool:
+        """Note that a person has dealt with an alarm; it stays. False where no open one has this number."""
+        row = self._session.get(AlarmRow, number)
+        if row is None or row.closed_at is not None:
+            return False
+        row.closed_at = format_time(at)
+        self._session.add(row)
+        self._session.flush()
+        return True
 
     def cursor(self, stream: str) -> int:
         """How far a stream was read; 0 at first."""
@@ -245,3 +273,8 @@ def _shipment(row: OutboxRow) -> Shipment:
         problem=row.problem,
         receipt=row.receipt,
     )
+
+
+def _alarm(row: AlarmRow) -> Alarm:
+    closed_at = None if row.closed_at is None else parse_time(row.closed_at)
+    return Alarm(parse_time(row.at), row.code, row.subject, row.evidence, row.number or 0, closed_at)

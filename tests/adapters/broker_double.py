@@ -38,6 +38,7 @@ from keys.statements import read_statement as read_key_statement
 from tests.adapters.answers_double import HeldClock
 from tests.adapters.case_double import CaseCallsDouble
 from tests.adapters.gateway_double import GatewayDouble
+from tests.adapters.journal_double import JournalCallsDouble, PublishedJournal
 from tests.invented import AT, PARTIES, SCOPES, agreement, agreement_signature
 
 Answered = TypeVar("Answered")
@@ -63,10 +64,13 @@ class BrokerDouble:
     papers: dict[tuple[str, str], bytes] = field(default_factory=dict)
     words: list[SignedDocument] = field(default_factory=list)
     codes: dict[str, str] = field(default_factory=dict)
+    quorum: Mapping[str, object] | None = None
+    journal: PublishedJournal = field(init=False)
 
     def __post_init__(self) -> None:
         """Hold the clock at a working hour in Laval, and have every party sign the agreement."""
         self.gateway.clock.now = AT
+        self.journal = PublishedJournal(self.gateway)
         if not self.signatures:
             document = self.agreement
             self.signatures = {address: agreement_signature(document, address) for address in PARTIES}
@@ -76,9 +80,13 @@ class BrokerDouble:
         gateway = copy.copy(self.gateway)
         gateway.clock = HeldClock(self.clock.now)
         gateway.leaves, gateway.instead, gateway.requests = list(gateway.leaves), {}, []
-        return BrokerDouble(
-            gateway=gateway, state=self.state, signatures=dict(self.signatures), chains=dict(self.chains)
-        )
+        signatures, chains = dict(self.signatures), dict(self.chains)
+        return self._continued(BrokerDouble(gateway=gateway, state=self.state, signatures=signatures, chains=chains))
+
+    def _continued(self, other: BrokerDouble) -> BrokerDouble:
+        other.journal.notes = list(self.journal.notes)
+        other.journal.cosigned = {size: dict(lines) for size, lines in self.journal.cosigned.items()}
+        return other
 
     @property
     def clock(self) -> HeldClock:
@@ -94,7 +102,8 @@ class BrokerDouble:
     def agreement(self) -> Agreement:
         """The invented agreement, naming this gateway's keys."""
         keys = {"receipts": b64url(self.gateway.receipts.public_bytes), "journal": list(self.pins.journal.vkeys)}
-        return agreement({f"/broker/{name}": value for name, value in keys.items()})
+        asked: dict[str, object] = {"/quorum": self.quorum} if self.quorum else {}
+        return agreement(asked | {f"/broker/{name}": value for name, value in keys.items()})
 
     def enrol(self, address: str, chain: list[SignedDocument]) -> None:
         """Journal the key statements of an organisation, as its operator does."""
@@ -162,7 +171,7 @@ class BrokerDouble:
 
 
 @dataclass
-class CallsDouble(CaseCallsDouble):
+class CallsDouble(CaseCallsDouble, JournalCallsDouble):
     """One partner's client; `before` and `after` hold, by call, an error to raise once around the real thing."""
 
     address: str
@@ -284,14 +293,3 @@ class CallsDouble(CaseCallsDouble):
     def search_services(self, query: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The services, whatever is asked."""
         return self._do("search_services", lambda: [service for service in self.broker.services if query])
-
-    def checkpoint(self) -> bytes:
-        """The journal's checkpoint."""
-        return self._do("checkpoint", self.broker.gateway.note)
-
-    def tile(self, path: str) -> bytes:
-        """One file of the journal."""
-        found = self.broker.gateway.files().get(path)
-        if found is None:
-            raise GatewayProblemError("not-found", status=404)
-        return found

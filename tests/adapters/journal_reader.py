@@ -30,10 +30,19 @@ class HeldKeyBook:
         """The frontier saved with it."""
         return b"" if self.saved is None else self.saved[1]
 
-    def save(self, checkpoint: bytes, frontier: bytes, new_statements: Sequence[JournalledStatement]) -> None:
-        """Keep all of it."""
+    def save(
+        self,
+        before: bytes | None,
+        checkpoint: bytes,
+        frontier: bytes,
+        new_statements: Sequence[JournalledStatement],
+    ) -> bool:
+        """Keep all of it, if what is kept is still `before`."""
+        if self.checkpoint() != before:
+            return False
         self.saved = checkpoint, frontier
         self.held.extend(new_statements)
+        return True
 
     def statements(self, address: str) -> Sequence[JournalledStatement]:
         """The statements of one organisation."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from pathlib import Path
 
 import pytest
 
@@ -12,15 +10,8 @@ from adapters.words import words
 from keys.terminal import DONE, REFUSED, USAGE
 from tests.adapters.conftest import Town
 from tests.adapters.partners import Partner, arrived, consent_members, referral_members
-from tests.adapters.terminal import Command
+from tests.adapters.terminal import Command, json_file
 from tests.invented import SHELTER
-
-
-def json_file(folder: Path, members: Mapping[str, object]) -> str:
-    """A file to give to a command."""
-    path = folder / "given.json"
-    path.write_text(json.dumps(members, ensure_ascii=False, indent=2), encoding="utf-8")
-    return str(path)
 
 
 def recorded(command: Command, line: Partner) -> str:

@@ -14,8 +14,8 @@ from keys.words import Language
 from tests.adapters.case_double import explained, tell
 from tests.adapters.conftest import Town
 from tests.adapters.partners import Partner, arrived, consent_file, referral_members, sent
-from tests.adapters.terminal import Command
-from tests.adapters.test_cli import json_file, recorded
+from tests.adapters.terminal import Command, json_file
+from tests.adapters.test_cli import recorded
 from tests.invented import ABSENT, LINE, SHELTER
 
 

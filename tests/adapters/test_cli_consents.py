@@ -14,8 +14,8 @@ from keys.terminal import DONE, REFUSED
 from tests.adapters.conftest import Town
 from tests.adapters.consenting import MINUTE, PERSON
 from tests.adapters.partners import Partner, consent_members
-from tests.adapters.terminal import Command
-from tests.adapters.test_cli import json_file, recorded
+from tests.adapters.terminal import Command, json_file
+from tests.adapters.test_cli import recorded
 from tests.invented import AT, HEALTH, SHELTER, Json
 
 

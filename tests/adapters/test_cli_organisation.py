@@ -84,7 +84,7 @@ def test_keys_are_made_ahead_without_the_gateway(
     code, out, _ = command(line, "rotate")
     assert (code, "Keys made: 8" in out) == (DONE, True)
     document = json.loads((line.folder / "enrolment.json").read_bytes())
-    assert len(document["key_statements"]) == 18
+    assert len(document["key_statements"]) == 19
 
 
 def _bare(folder: Path, **changes: object) -> str:
@@ -115,7 +115,7 @@ def test_init_makes_everything_once(
     assert TERMINAL.run(app, arguments) == REFUSED
     assert "existent déjà" in capsys.readouterr().err
     assert TERMINAL.run(app, ["migrate", "--settings", settings]) == DONE
-    assert len(Keystore.open(tmp_path / "new" / "data" / "keystore.json", PASSPHRASE).keys) == 9
+    assert len(Keystore.open(tmp_path / "new" / "data" / "keystore.json", PASSPHRASE).keys) == 10
 
 
 @pytest.mark.parametrize("heard", ["right", "wrong"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -168,6 +169,40 @@ def test_openings_are_given_as_they_must_be_to_open(gateway: GatewayDouble) -> N
     for _ in range(2):
         with pytest.raises(MalformedError, match="answer-malformed"):
             gateway.client().openings(3)
+
+
+def test_a_cosignature_is_brought_with_the_note(gateway: GatewayDouble) -> None:
+    """The answer must be about the same size; anything else is not an answer to it."""
+    path = "/v1/journal/cosignatures"
+    note = gateway.note()
+    gateway.instead[path] = lambda _: answer({"v": 1, "size": 0, "time": format_time(NOW)}, 201)
+    gateway.client().cosign(0, "line", note)
+    sent = json.loads(gateway.requests[-1].content)
+    assert sent == {"v": 1, "size": 0, "cosignature": "line", "note": b64url(note)}
+    with pytest.raises(ForgedError, match="answer-to-another"):
+        gateway.client().cosign(1, "line", note)
+    garbled: list[object] = [{}, {"v": 1}, [], {"v": 1, "size": "0", "time": format_time(NOW)}]
+    for garbage in garbled:
+        gateway.instead[path] = lambda _, garbage=garbage: answer(garbage, 201)  # type: ignore[misc]  # bound in a loop
+        with pytest.raises(MalformedError, match="answer-malformed"):
+            gateway.client().cosign(0, "line", note)
+
+
+def test_the_archive_is_read_forward_only(gateway: GatewayDouble) -> None:
+    """A page that goes back, is out of order, or does not move would be read for ever."""
+    path, note, since = "/v1/journal/checkpoints", b64url(gateway.note()), NOW - timedelta(seconds=1)
+    items = [{"size": size, "time": format_time(NOW), "note": note} for size in (3, 3, 5)]
+    gateway.instead[path] = lambda _: answer({"checkpoints": items, "next": 6})
+    page = gateway.client().checkpoints(3, since)
+    assert [(each.size, each.time) for each in page] == [(3, NOW), (3, NOW), (5, NOW)]
+    for after, moment in ((4, since), (3, NOW), (5, NOW)):
+        with pytest.raises(MalformedError, match="answer-malformed"):
+            gateway.client().checkpoints(after, moment)
+    gateway.instead[path] = lambda _: answer({"checkpoints": [], "next": 3})
+    assert gateway.client().checkpoints(3, since) == ()
+    gateway.instead[path] = lambda _: answer({"checkpoints": items[::-1], "next": 6})
+    with pytest.raises(MalformedError, match="answer-malformed"):
+        gateway.client().checkpoints(3, since)
 
 
 def test_the_public_journal_is_read_without_saying_who_reads(gateway: GatewayDouble) -> None:

@@ -30,12 +30,12 @@ def statements(store: Store) -> list[SignedDocument]:
 
 
 def test_the_chain_begins_with_the_root_and_reaches_six_epochs_ahead(laval: Town) -> None:
-    """Root, signing, sign-in, then one sealing key for now and six for later, each overlapping the one before."""
+    """Root, signing, witness, sign-in, then a sealing key for now and six ahead, each overlapping the one before."""
     _, line, _ = laval
     chain = replay((signed, AT, index) for index, signed in enumerate(statements(line.store)))
-    assert [key.use for key in chain.keys] == ["root", "signing", "oauth", *["sealing"] * 7]
+    assert [key.use for key in chain.keys] == ["root", "signing", "witness", "oauth", *["sealing"] * 7]
     assert chain.root == root_key(LINE).public
-    sealing = chain.keys[3:]
+    sealing = chain.keys[4:]
     assert sealing[0].not_before <= AT < sealing[0].not_after
     for before, after in pairwise(sealing):
         assert before.not_before < after.not_before < before.not_after < after.not_after
@@ -98,7 +98,7 @@ def test_new_sealing_keys_are_published_before_the_last_ones_run_out(laval: Town
     shelter.adapter.sync()
     shelter.adapter.read_journal()
     chain = shelter.adapter.office.book.chain(SHELTER, root_key(SHELTER).public.fingerprint)
-    assert [key.use for key in chain.keys[10:]] == ["sealing", "sealing"]
+    assert [key.use for key in chain.keys[11:]] == ["sealing", "sealing"]
     assert shelter.adapter.alarms() == []
 
 
@@ -114,7 +114,7 @@ def test_a_sign_in_key_is_renewed_and_taken_over_gradually(laval: Town) -> None:
     assert identity.client_key(broker.clock()).kid == first
     broker.clock.forward(days=15)
     assert identity.client_key(broker.clock()).kid != first
-    assert set(identity.ends()) == {"signing", "oauth", "sealing"}
+    assert set(identity.ends()) == {"signing", "witness", "oauth", "sealing"}
 
 
 def test_a_sealing_key_is_destroyed_three_weeks_after_its_end(laval: Town) -> None:
@@ -122,7 +122,7 @@ def test_a_sealing_key_is_destroyed_three_weeks_after_its_end(laval: Town) -> No
     broker, line, shelter = laval
     identity = own_identity(shelter)
     arrived(line, shelter)
-    first = read_statement(statements(shelter.store)[3])
+    first = read_statement(statements(shelter.store)[4])
     assert isinstance(first, KeyPublication)
     assert isinstance(first.public_key, bytes)
     kid = key_id(SHELTER, "sealing", first.public_key)

@@ -142,8 +142,8 @@ def test_a_checkpoint_of_another_journal_is_refused() -> None:
 )
 def test_a_checkpoint_must_be_of_today(age: timedelta, code: str) -> None:
     """Its own ML-DSA-44 signature states the time; yesterday's journal could hide a revocation."""
-    gateway, reader = accepted()
-    gateway.bustle(1)
+    gateway = gateway_of(partner())
+    reader = Reader(gateway)
     note = gateway.note(at=NOW - age)
     gateway.instead[CHECKPOINT] = lambda _: file(note)
     refuses(reader, UntrustedKeyError, code)
@@ -205,3 +205,13 @@ def test_garbage_for_a_bundle_is_one_of_our_errors(data: bytes) -> None:
 GARBLED = GatewayDouble(key=client_key("reader", READER))
 GARBLED.bustle(3)
 GARBLED_NOTE = GARBLED.note()
+
+
+def test_a_larger_journal_that_was_signed_before_the_one_we_saw_is_a_rollback() -> None:
+    """What it held was gone when ours was signed: two signatures that cannot both be honest."""
+    gateway, reader = accepted()
+    gateway.bustle(2)
+    gateway.instead[CHECKPOINT] = lambda _: file(gateway.note(at=NOW - timedelta(seconds=30)))
+    refuses(reader, JournalAlarmError, "checkpoint-rolled-back")
+    gateway.instead.clear()
+    assert reader.sync() == len(gateway.leaves)

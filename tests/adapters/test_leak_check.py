@@ -13,8 +13,8 @@ from keys import strictjson
 from keys.documents import validate
 from tests.adapters.conftest import Town
 from tests.adapters.partners import arrived, consent_file, referral_file, referral_members
-from tests.adapters.terminal import Command
-from tests.adapters.test_cli import json_file, recorded
+from tests.adapters.terminal import Command, json_file
+from tests.adapters.test_cli import recorded
 
 NOTE = "/sections/situation/note"
 OUTCOME = "/sections/outcome/note"

@@ -10,7 +10,7 @@ import pytest
 
 from adapters.identity import DESTROYED_AFTER, Identity
 from adapters.outgoing import Queued
-from adapters.own_keys import chain_file, import_statement, own_chain, request_revocation, request_signing_key
+from adapters.own_keys import chain_file, import_statement, own_chain, request_key, request_revocation
 from keys.chainfile import read_chain
 from keys.documents import encode
 from keys.errors import ChainConflictError, ForgedError, KeystoreError, MalformedError, PasserelleError
@@ -57,7 +57,7 @@ def revoked(partner: Partner, kid: str) -> SignedDocument:
 
 def renewed(partner: Partner) -> SignedDocument:
     """A new signing key through the whole ceremony."""
-    request = request_signing_key(partner.adapter.office)
+    request = request_key(partner.adapter.office, "signing")
     signed = SigningRequest.parse(request.encode()).sign(root_key(partner.address))
     import_statement(partner.adapter.office, signed)
     return signed
@@ -138,10 +138,10 @@ def test_a_signing_key_may_be_revoked_before_there_is_another(laval: Town, shelt
 def test_a_signing_key_that_waits_for_the_root_signs_nothing(shelter: Partner) -> None:
     """Asked for twice it is one key, and it is no key at all before its statement is there."""
     before = shelter.adapter.office.signer().kid
-    first, second = (request_signing_key(shelter.adapter.office).content["public_key"] for _ in range(2))
+    first, second = (request_key(shelter.adapter.office, "signing").content["public_key"] for _ in range(2))
     assert first == second
     assert shelter.adapter.office.signer().kid == before
-    assert set(shelter.adapter.office.identity.ends()) == {"signing", "oauth", "sealing"}
+    assert set(shelter.adapter.office.identity.ends()) == {"signing", "witness", "oauth", "sealing"}
 
 
 def test_a_sign_in_key_is_replaced_before_it_is_revoked(laval: Town, shelter: Partner) -> None:
@@ -172,7 +172,7 @@ def test_taking_a_statement_twice_changes_nothing(laval: Town, shelter: Partner)
 
 def test_a_request_that_was_overtaken_is_refused(laval: Town, shelter: Partner) -> None:
     """Keys published meanwhile come first in the chain: the request is made anew, and no fork is ever sent."""
-    request = request_signing_key(shelter.adapter.office)
+    request = request_key(shelter.adapter.office, "signing")
     laval[0].clock.forward(days=14)
     assert shelter.adapter.rotate_keys() > 0
     before = chain_file(shelter.adapter.office)
@@ -192,7 +192,7 @@ def _forged(partner: Partner, *, by: str, use: str = "signing", address: str = S
 def test_what_our_root_did_not_sign_is_not_taken(shelter: Partner) -> None:
     """A made-up root, our own signing key, another organisation, a use that no root vouches for, a foreign key."""
     office = shelter.adapter.office
-    waiting = request_signing_key(office)
+    waiting = request_key(office, "signing")
     by_signing_key = SignedDocument.parse(encode_signed(waiting, office.signer()), KIND)
     cases: list[tuple[SignedDocument, type[PasserelleError], str]] = [
         (waiting.sign(root_key(SHELTER, "made up")), ForgedError, "wrong-signers"),

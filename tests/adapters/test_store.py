@@ -242,7 +242,7 @@ def test_an_alarm_is_kept_once_and_a_cursor_never_goes_back(store: Store) -> Non
             tx.traffic.move_cursor("events", 7)
             tx.traffic.move_cursor("events", 3)
     with store.transaction() as tx:
-        assert tx.traffic.alarms() == [Alarm(AT, "step-not-legal", ENVELOPE_ID)]
+        assert tx.traffic.alarms() == [Alarm(AT, "step-not-legal", ENVELOPE_ID, number=1)]
         assert (tx.traffic.cursor("events"), tx.traffic.cursor("other")) == (7, 0)
 
 

@@ -1,0 +1,137 @@
+"""The calls about the journal of the broker's double: an archive, cosignatures, and every way to lie about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from adapters.bodies import ArchivedCheckpoint, JournalOpening, OpeningPage
+from adapters.problems import GatewayProblemError
+from journal.cosignatures import NoteSignature, parse_signature
+from journal.entries import Opening
+from journal.layout import SignedAgreement
+from journal.notes import open_note, parse_note, with_cosignatures
+from journal.proofs import prove
+from journal.tiles import TileReader
+from keys.signing import SignedDocument
+from tests.adapters.gateway_double import GatewayDouble
+from tests.journal.builders import SALT, entry_bytes
+
+Answered = TypeVar("Answered")
+
+
+@dataclass
+class PublishedJournal:
+    """What a broker published of its journal: every checkpoint that it showed, and who cosigned which size."""
+
+    gateway: GatewayDouble
+    notes: list[bytes] = field(default_factory=list)
+    cosigned: dict[int, dict[str, NoteSignature]] = field(default_factory=dict)
+    contradicted: list[bytes] = field(default_factory=list)
+    silent: bool = False
+
+    def show(self) -> bytes:
+        """The newest checkpoint, archived from here on; the same one for ever from a journal that fell silent."""
+        if not self.silent or not self.notes:
+            self.notes.append(self.gateway.note())
+        return self.with_witnesses(self.notes[-1])
+
+    def with_witnesses(self, note: bytes) -> bytes:
+        """A checkpoint with the cosignatures that are known of its size."""
+        return with_cosignatures(note, self.cosigned.get(parse_note(note).checkpoint.size, {}).values())
+
+    def confirmed(self, witnesses: int) -> bytes:
+        """The newest checkpoint that so many have cosigned."""
+        for note in reversed(self.notes):
+            if len(self.cosigned.get(parse_note(note).checkpoint.size, {})) >= witnesses:
+                return self.with_witnesses(note)
+        raise GatewayProblemError("checkpoint-unconfirmed", status=404)
+
+    def page(self, after: int, since: datetime, length: int = 2) -> tuple[ArchivedCheckpoint, ...]:
+        """Some archived checkpoints from a place on, by size and time."""
+        found = sorted((self._archived(note) for note in self.notes), key=lambda each: (each.size, each.time))
+        return tuple(each for each in found if (each.size, each.time) > (after, since))[:length]
+
+    def _archived(self, note: bytes) -> ArchivedCheckpoint:
+        opened = open_note(note, self.gateway.journal.vkeys)
+        assert opened.signed_at is not None
+        return ArchivedCheckpoint(opened.checkpoint.size, opened.signed_at, self.with_witnesses(note))
+
+    def take(self, size: int, line: str, note: bytes) -> None:
+        """Keep a cosignature of an archived checkpoint; one that never was means that this journal was set back."""
+        checkpoint = open_note(note, self.gateway.journal.vkeys).checkpoint
+        if all(parse_note(each).checkpoint != checkpoint for each in self.notes):
+            self.contradicted.append(note)
+            raise GatewayProblemError("journal-contradicted", status=503)
+        signature = parse_signature(line)
+        self.cosigned.setdefault(size, {})[signature.name] = signature
+
+    def proof(self, index: int) -> bytes:
+        """The proof of an entry under the newest checkpoint."""
+        note = self.with_witnesses(self.notes[-1])
+        checkpoint = parse_note(note).checkpoint
+        files = self.gateway.files(checkpoint.size)
+        return prove(index, note, TileReader(files.get, checkpoint.size, checkpoint.root)).encode()
+
+
+class Publishing(Protocol):
+    """A broker's double that publishes its journal."""
+
+    @property
+    def journal(self) -> PublishedJournal:
+        """What it published."""
+        ...
+
+
+class JournalCallsDouble:
+    """Part of `tests.adapters.broker_double.CallsDouble`."""
+
+    broker: Publishing
+
+    def _do(self, name: str, act: Callable[[], Answered]) -> Answered:
+        raise NotImplementedError
+
+    def checkpoint(self) -> bytes:
+        """The journal's checkpoint."""
+        return self._do("checkpoint", self.broker.journal.show)
+
+    def confirmed_checkpoint(self, witnesses: int) -> bytes:
+        """The newest one that so many have cosigned."""
+        return self._do("confirmed_checkpoint", lambda: self.broker.journal.confirmed(witnesses))
+
+    def checkpoints(self, after: int, since: datetime) -> tuple[ArchivedCheckpoint, ...]:
+        """A page of the archive."""
+        return self._do("checkpoints", lambda: self.broker.journal.page(after, since))
+
+    def tile(self, path: str) -> bytes:
+        """One file of the journal."""
+        found = self.broker.journal.gateway.files().get(path)
+        if found is None:
+            raise GatewayProblemError("not-found", status=404)
+        return found
+
+    def cosign(self, size: int, line: str, note: bytes) -> None:
+        """Take a cosignature."""
+        self._do("cosign", lambda: self.broker.journal.take(size, line, note))
+
+    def openings(self, after: int) -> OpeningPage:
+        """Two openings a page, of whatever stands there."""
+        last = min(after + 2, len(self.broker.journal.gateway.leaves))
+        shown = [JournalOpening(index, Opening(entry_bytes(index=index), SALT)) for index in range(after, last)]
+        return self._do("openings", lambda: OpeningPage(tuple(shown), last))
+
+    def proof(self, index: int) -> bytes:
+        """The proof of an entry."""
+        return self._do("proof", lambda: self.broker.journal.proof(index))
+
+    def agreement_of_digest(self, sha256: str) -> SignedAgreement:
+        """None that this double would show an auditor."""
+        del sha256
+        raise GatewayProblemError("document-unknown", status=404)
+
+    def statement_of_digest(self, sha256: str) -> SignedDocument:
+        """None that this double would show an auditor."""
+        del sha256
+        raise GatewayProblemError("document-unknown", status=404)
