@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from adapters.outgoing import Queued
-from adapters.own_keys import import_statement, own_chain, request_revocation, request_signing_key
+from adapters.own_keys import import_statement, own_chain, request_key, request_revocation
 from adapters.partner import Adapter
 from consent.agreement import CLOSING_PERIOD
 from consent.passage import Refused
@@ -119,7 +119,7 @@ def test_a_signing_key_is_revoked_and_the_next_one_signs(town: Township, tmp_pat
     """The root vouches for the next, then ends the old one; a referral is received and answered with the new."""
     old = key_in_use(town.shelter, "signing")
     office = town.shelter.office
-    import_statement(office, request_signing_key(office).sign(root_key(SHELTER)))
+    import_statement(office, request_key(office, "signing").sign(root_key(SHELTER)))
     revoked(town.shelter, old)
     town.round()
     queued = referred(town)
@@ -136,7 +136,7 @@ def test_a_partner_whose_every_key_is_gone_comes_back_by_the_operator(town: Town
     office = town.shelter.office
     for use in ("oauth", "signing"):
         revoked(town.shelter, key_in_use(town.shelter, use))
-    import_statement(office, request_signing_key(office).sign(root_key(SHELTER)))
+    import_statement(office, request_key(office, "signing").sign(root_key(SHELTER)))
     with office.store.transaction() as tx:
         own = tx.keyring.own()
     with town.broker.store.transaction() as rows:
