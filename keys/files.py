@@ -5,14 +5,17 @@ Errors name a slug, never the path: whoever opened the file knows which one it w
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from keys.errors import FileError
 
-__all__ = ["read_file", "read_private", "write_new", "write_private"]
+__all__ = ["one_at_a_time", "read_file", "read_private", "write_new", "write_private"]
 
 PRIVATE = 0o600
 PUBLIC = 0o644
@@ -52,6 +55,26 @@ def write_private(path: Path, data: bytes) -> None:
     Raises `FileError` (file-unwritable) when the disk is full or the folder is closed; the old file stays.
     """
     _write(path, data, mode=PRIVATE, replace=True)
+
+
+@contextmanager
+def one_at_a_time(path: Path) -> Iterator[None]:
+    """Let nobody else who asks change a file meanwhile, by a lock on the file `.lock` beside it, which stays there.
+
+    Raises `FileError`: file-in-use while somebody does, file-unwritable where the lock cannot be made.
+    """
+    try:
+        descriptor = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
+    except OSError:
+        raise FileError("file-unwritable") from None
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise FileError("file-in-use") from None
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def write_new(path: Path, data: bytes, *, private: bool = False) -> None:

@@ -65,6 +65,8 @@ class Keystore:
     keys: dict[str, StoredKey]
     _key: bytes = field(repr=False)
     _salt: bytes = field(repr=False)
+    _written: bytes = field(repr=False)
+    """The file as it was opened or saved last."""
 
     @classmethod
     def create(cls, path: Path, passphrase: str, keys: Mapping[str, StoredKey]) -> Keystore:
@@ -72,8 +74,9 @@ class Keystore:
         if len(passphrase) < MIN_PASSPHRASE:
             raise KeystoreError("passphrase-too-short")
         salt = secrets.token_bytes(AT_REST_1.salt_bytes)
-        store = cls(path, dict(keys), _derive(passphrase, salt), salt)
-        write_new(path, store._sealed(), private=True)
+        store = cls(path, dict(keys), _derive(passphrase, salt), salt, b"")
+        store._written = store._sealed()
+        write_new(path, store._written, private=True)
         return store
 
     @classmethod
@@ -83,22 +86,30 @@ class Keystore:
         Raises `KeystoreError` (wrong passphrase or altered file, which cannot be told apart), `FileError` (missing,
         unreadable, readable by others) and `MalformedError` (not of the form of a keystore).
         """
-        document = parse(_File, read_private(path, limit=MAX_FILE), limit=MAX_FILE)
+        data = read_private(path, limit=MAX_FILE)
+        document = parse(_File, data, limit=MAX_FILE)
         key = _derive(passphrase, document.salt)
-        try:
-            plaintext = AESGCM(key).decrypt(document.nonce, document.ciphertext, _bound(document.salt))
-        except InvalidTag:
-            raise KeystoreError("wrong-passphrase") from None
-        try:
-            value = strictjson.loads(plaintext, limit=MAX_FILE)
-            keys = _Content.model_validate(value, context={"json": True}).root
-        except (MalformedError, ValueError):
-            raise KeystoreError("keystore-damaged") from None
-        return cls(path, keys, key, document.salt)
+        return cls(path, _decrypted(document, key), key, document.salt, data)
+
+    def reopened(self) -> Keystore:
+        """The keystore as the file is now, with the passphrase that opened it before; raises as `open` does."""
+        data = read_private(self.path, limit=MAX_FILE)
+        document = parse(_File, data, limit=MAX_FILE)
+        if document.salt != self._salt:
+            raise KeystoreError("keystore-changed")
+        return Keystore(self.path, _decrypted(document, self._key), self._key, self._salt, data)
 
     def save(self) -> None:
-        """Write the file anew, under a fresh nonce; raises `FileError` and leaves the old file when it cannot."""
-        write_private(self.path, self._sealed())
+        """Write the file anew, under a fresh nonce; raises `FileError` and leaves the old file when it cannot.
+
+        Raises `KeystoreError` (keystore-changed) when the file is not the one that was opened: whoever wrote it may
+        have made keys that nobody could ever make again.
+        """
+        data = self._sealed()
+        if read_private(self.path, limit=MAX_FILE) != self._written:
+            raise KeystoreError("keystore-changed")
+        write_private(self.path, data)
+        self._written = data
 
     def _sealed(self) -> bytes:
         nonce = secrets.token_bytes(AT_REST_1.nonce_bytes)
@@ -140,6 +151,18 @@ def _derive(passphrase: str, salt: bytes) -> bytes:
     )
     with _ONE_AT_A_TIME:
         return kdf.derive(secret)
+
+
+def _decrypted(document: _File, key: bytes) -> dict[str, StoredKey]:
+    try:
+        plaintext = AESGCM(key).decrypt(document.nonce, document.ciphertext, _bound(document.salt))
+    except InvalidTag:
+        raise KeystoreError("wrong-passphrase") from None
+    try:
+        value = strictjson.loads(plaintext, limit=MAX_FILE)
+        return _Content.model_validate(value, context={"json": True}).root
+    except (MalformedError, ValueError):
+        raise KeystoreError("keystore-damaged") from None
 
 
 def _bound(salt: bytes) -> bytes:
