@@ -13,7 +13,7 @@ from itertools import count
 from pathlib import Path
 
 from consent.statement import STATEMENT_KIND
-from journal.bundle import write_bundle
+from journal.bundle import ShardFiles, write_bundle
 from journal.entries import Opening, clear_leaf, commitment_leaf
 from journal.notes import Checkpoint, JournalSigner
 from journal.tiles import Tile, new_bundles, new_tiles
@@ -69,16 +69,10 @@ class GrownJournal:
             self._live(template, number)
         self._publish()
         with path.open("wb") as out:
-            write_bundle(
-                out,
-                checkpoint=self._checkpoints[-1],
-                vkeys=self.signer.vkeys,
-                files=((str(tile.path), tile.data) for tile in self._tiles()),
-                openings=self._openings,
-                agreements=ledger.agreements,
-                statements=self._statements,
-                checkpoints=self._checkpoints,
-            )
+            files = ((str(tile.path), tile.data) for tile in self._tiles())
+            vkeys, newest = self.signer.vkeys, self._checkpoints[-1]
+            shard = ShardFiles(1, vkeys, newest, files, self._openings, self._checkpoints)
+            write_bundle(out, shards=(shard,), agreements=ledger.agreements, statements=self._statements)
 
     def _add(self, data: bytes, *, clear: bool) -> None:
         index = self.size

@@ -13,7 +13,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, Final, Protocol, Self
 
-from journal.layout import largest_piece
+from journal.layout import largest_piece, shard_of
+from journal.shards import FIRST
 from keys.errors import FileError, MalformedError, about
 
 __all__ = ["Archive", "Shelf", "lines_of"]
@@ -33,6 +34,10 @@ class Shelf(Protocol):
 
     def stream(self, name: str) -> AbstractContextManager[IO[bytes] | None]:
         """The file of this name, open for reading; None when there is none."""
+        ...
+
+    def last_shard(self) -> int:
+        """The largest number of a shard of which there is anything."""
         ...
 
     def spend(self, size: int) -> None:
@@ -107,6 +112,10 @@ class Archive:
             return
         with _translated(), self._archive.open(member) as stream:
             yield stream
+
+    def last_shard(self) -> int:
+        """As `Shelf.last_shard`; a file of it is enough."""
+        return max(map(shard_of, self._members), default=FIRST)
 
     def spend(self, size: int) -> None:
         """As `Shelf.spend`: many members may share the same few bytes of an archive."""

@@ -10,6 +10,7 @@ import stat
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final, Self, TypeVar
 
@@ -31,12 +32,13 @@ from journal.layout import (
 )
 from journal.mirror import Mirror
 from journal.notes import Checkpoint
+from journal.shards import FIRST, folder
 from journal.tiles import ENTRIES, WIDTH, TilePath, TileReader, parse_path
-from journal.vkeys import Vkey
 from keys.errors import FileError, ForgedError, MalformedError, about
 from keys.signing import MAX_DOCUMENT, SignedDocument
+from keys.vkeys import Vkey
 
-__all__ = ["Bundle", "open_bundle", "write_bundle"]
+__all__ = ["Bundle", "ShardFiles", "open_bundle", "write_bundle"]
 
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 """The first moment a zip archive can tell: the same journal gives the same archive whenever it is written."""
@@ -44,39 +46,61 @@ _MODE: Final = (stat.S_IFREG | 0o644) << 16
 _UNIX: Final = 3
 
 
+@dataclass(frozen=True, slots=True)
+class ShardFiles:
+    """What a bundle holds of one shard; every iterable is gone through once, when the shard is written.
+
+    `files` are its tiles by path, without the folder of the shard. `openings` ascend by index, which counts through all
+    shards. `checkpoints` are the notes of all that were ever published, in the order of the journal: without them
+    nobody can tell when an entry became visible.
+    """
+
+    number: int
+    vkeys: Iterable[Vkey]
+    checkpoint: bytes
+    files: Iterable[tuple[str, bytes]]
+    openings: Iterable[tuple[int, Opening]]
+    checkpoints: Iterable[bytes] | None = None
+
+
 def write_bundle(
     out: BinaryIO,
     *,
-    checkpoint: bytes,
-    vkeys: Iterable[Vkey],
-    files: Iterable[tuple[str, bytes]],
-    openings: Iterable[tuple[int, Opening]],
+    shards: Iterable[ShardFiles],
     agreements: Iterable[SignedAgreement],
     statements: Iterable[SignedDocument],
-    checkpoints: Iterable[bytes] | None = None,
 ) -> None:
     """Write a bundle to `out`, which need not be seekable, one piece at a time and in the order given.
 
-    `files` are the journal's tiles by path, `openings` ascend by index, `checkpoints` are the notes of all that were
-    ever published, in the order of the journal: without them nobody can tell when an entry became visible. Raises
-    `MalformedError` (wrong-tile-path, too-large, archive-duplicate-file, openings-out-of-order) and whatever an
-    iterable raises; the checkpoint comes last, so that an archive cut short by an error has none and is refused by
-    every reader.
+    `shards` are all shards from the first. Raises `MalformedError` (wrong-tile-path, too-large, archive-duplicate-file,
+    openings-out-of-order, shards-out-of-order) and whatever an iterable raises; the checkpoints come last, so that an
+    archive cut short by an error has none and is refused by every reader.
     """
     with zipfile.ZipFile(out, "w", allowZip64=True) as archive:
         writer = _Writer(archive)
-        writer.add(VKEYS, "".join(f"{vkey}\n" for vkey in vkeys).encode())
-        for path, data in files:
-            parse_path(path)
-            writer.add(path, data, method=zipfile.ZIP_STORED)  # hashes do not get smaller
+        notes: list[tuple[str, bytes]] = []
+        for number, shard in enumerate(shards, start=FIRST):
+            if shard.number != number:
+                raise MalformedError("shards-out-of-order")
+            _write_shard(writer, shard)
+            notes.append((folder(number) + CHECKPOINT, shard.checkpoint))
         for agreement in agreements:
             writer.add(agreement_name(agreement.sha256), agreement.encode())
         for statement in statements:
             writer.add(statement_name(statement.sha256), statement.encode())
-        writer.add_lines(OPENINGS, _in_order(openings))
-        if checkpoints is not None:
-            writer.add_lines(CHECKPOINTS, map(encode_archived, checkpoints))
-        writer.add(CHECKPOINT, checkpoint)
+        for name, note in reversed(notes):
+            writer.add(name, note)
+
+
+def _write_shard(writer: _Writer, shard: ShardFiles) -> None:
+    beneath = folder(shard.number)
+    writer.add(beneath + VKEYS, "".join(f"{vkey}\n" for vkey in shard.vkeys).encode())
+    for path, data in shard.files:
+        parse_path(path)
+        writer.add(beneath + path, data, method=zipfile.ZIP_STORED)  # hashes do not get smaller
+    writer.add_lines(beneath + OPENINGS, _in_order(shard.openings))
+    if shard.checkpoints is not None:
+        writer.add_lines(beneath + CHECKPOINTS, map(encode_archived, shard.checkpoints))
 
 
 class _Writer:
@@ -123,10 +147,12 @@ class Bundle:
     it names itself, and `FileError` (file-unreadable).
     """
 
-    def __init__(self, shelf: Shelf) -> None:
-        """Read the files that lie on `shelf`, which is closed with the bundle; raises as `Bundle.open` does."""
+    def __init__(self, shelf: Shelf, number: int = FIRST) -> None:
+        """Read the files of one shard that lie on `shelf`, which is closed with the bundle; raises as `open` does."""
         self._shelf = shelf
-        for name in (CHECKPOINT, OPENINGS):
+        self.number: Final = number
+        self._beneath = folder(number)
+        for name in (self._beneath + CHECKPOINT, self._beneath + OPENINGS):
             with shelf.stream(name) as stream:
                 if stream is None:
                     with about(name):
@@ -153,13 +179,23 @@ class Bundle:
     def __exit__(self, *_error: object) -> None:
         self._shelf.close()
 
+    def shard(self, number: int) -> Bundle | None:
+        """The files of another shard of the same bundle, None when it has none; documents are the same for all.
+
+        Raises `MalformedError` (archive-file-missing; shard-missing for one before others of which there are files).
+        """
+        with about(folder(number) + CHECKPOINT), self._shelf.stream(folder(number) + CHECKPOINT) as stream:
+            if stream is None and self._shelf.last_shard() >= number:
+                raise MalformedError("shard-missing")
+            return None if stream is None else Bundle(self._shelf, number)
+
     def checkpoint(self) -> bytes:
         """The signed note, as its bytes."""
-        return self._read(CHECKPOINT) or b""
+        return self._read(self._beneath + CHECKPOINT) or b""
 
     def tile(self, path: str) -> bytes | None:
         """The bytes of a tile, or None when the bundle has none at this path; a reader for `TileReader`."""
-        data = self._read(path)
+        data = self._read(self._beneath + path)
         self._shelf.spend(len(data or b""))
         return data
 
@@ -179,9 +215,9 @@ class Bundle:
 
     def openings(self) -> Iterator[tuple[int, Opening]]:
         """The openings by index, ascending; raises `MalformedError` (openings-out-of-order, or a line's faults)."""
-        last = -1
-        for number, line in lines_of(self._shelf, OPENINGS):
-            with about(f"{OPENINGS}:{number}"):
+        last, name = -1, self._beneath + OPENINGS
+        for number, line in lines_of(self._shelf, name):
+            with about(f"{name}:{number}"):
                 index, opening = read_opening(line)
                 if index <= last:
                     raise MalformedError("openings-out-of-order")
@@ -191,36 +227,38 @@ class Bundle:
     @property
     def has_checkpoints(self) -> bool:
         """Whether it holds the archived checkpoints; bundles of earlier releases do not."""
-        with self._shelf.stream(CHECKPOINTS) as stream:
+        with self._shelf.stream(self._beneath + CHECKPOINTS) as stream:
             return stream is not None
 
     def checkpoints(self) -> Iterator[bytes]:
         """The archived checkpoints as signed notes, in the order of the file; raises `MalformedError` (a line's)."""
-        for number, line in lines_of(self._shelf, CHECKPOINTS):
-            with about(f"{CHECKPOINTS}:{number}"):
+        name = self._beneath + CHECKPOINTS
+        for number, line in lines_of(self._shelf, name):
+            with about(f"{name}:{number}"):
                 yield read_archived(line)
 
-    def leaves(self, checkpoint: Checkpoint) -> Iterator[tuple[int, bytes, Opening | None]]:
+    def leaves(self, checkpoint: Checkpoint, start: int = 0) -> Iterator[tuple[int, bytes, Opening | None]]:
         """Each leaf of the tree under `checkpoint` in order, 256 held at a time, with its opening if there is one.
 
-        Leaves are verified, openings are not. Raises what `TileReader` and `openings` raise, and `MalformedError`
-        (no-such-entry) for an opening of an entry that the tree does not have.
+        Each comes with the index of its entry; `start` is that of the first. Leaves are verified, openings are not.
+        Raises what `TileReader` and `openings` raise, and `MalformedError` (no-such-entry) for an opening of an entry
+        that the tree does not have.
         """
         reader = TileReader(self.tile, checkpoint.size, checkpoint.root)
         openings = self.openings()
         shown = next(openings, None)
         for first in range(0, checkpoint.size, WIDTH):
             number, width = first // WIDTH, min(WIDTH, checkpoint.size - first)
-            with about(TilePath(ENTRIES, number, width)):
+            with about(f"{self._beneath}{TilePath(ENTRIES, number, width)}"):
                 leaves = reader.leaves(number)
-            for index, leaf in enumerate(leaves, start=first):
+            for index, leaf in enumerate(leaves, start=start + first):
                 if shown is None or shown[0] != index:
                     yield index, leaf, None
                     continue
                 yield index, leaf, shown[1]
                 shown = next(openings, None)
         if shown is not None:
-            with about(OPENINGS):
+            with about(self._beneath + OPENINGS):
                 raise MalformedError("no-such-entry")
 
     def _read(self, name: str) -> bytes | None:

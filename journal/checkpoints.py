@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass
 
 from journal.tree import HASH_SIZE, MAX_SIZE
-from journal.vkeys import b64, check_name, from_b64
 from keys.errors import MalformedError
+from keys.vkeys import b64, check_name, from_b64
 
 __all__ = ["Checkpoint", "parse_checkpoint"]
 

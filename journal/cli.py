@@ -91,7 +91,9 @@ def verify(  # noqa: PLR0913, PLR0917 - one option for each thing that an audito
         quorum = _quorum(policy, quorum_from)
     with answering("audit.not-reliable", as_json=as_json):
         with bars(quiet=as_json) as bar:
-            question = Question(bundle, keys.vkeys, quorum, since, promised, progress=bar("audit.progress"))
+            trusted, told = keys.journal, bar("audit.progress")
+            asked = (bundle, trusted.first.vkeys, quorum, since, promised)
+            question = Question(*asked, progress=told, later=trusted.later)
             found = verify_bundle(question)
         kept = _kept(lambda: keep_evidence(question, found, evidence, datetime.now(UTC)))
     if as_json:
@@ -120,7 +122,7 @@ def fetch(
     with answering("audit.not-fetched", as_json=as_json), _downloading(url) as download:
         try:
             with bars(quiet=as_json) as bar:
-                fetched = fetch_journal(download, folder, keys.vkeys, openings or (), bar)
+                fetched = fetch_journal(download, folder, keys.journal, openings or (), bar)
         except ContradictedError as contradicted:
             tell_contradicted(contradicted.found, _kept(partial(_convicting, contradicted, evidence)), as_json=as_json)
             raise typer.Exit(REFUSED) from None
@@ -139,7 +141,9 @@ def convict_by(
         keys = pinned(vkey, pins)
     with answering("audit.convict.nothing", as_json=as_json), about(file):
         read = read_evidence(read_file(file, limit=MAX_EVIDENCE))
-        shown = convict(read, keys.vkeys, keys.receipts if read.receipt is not None and pins else None)
+        shard = keys.journal.named(read.origin) or keys.journal.first
+        receipts = keys.receipts if read.receipt is not None and pins else None
+        shown = convict(read, shard.vkeys, receipts, start=shard.start)
     tell_conviction(read, shown, as_json=as_json)
 
 
@@ -155,8 +159,9 @@ def main() -> None:
 def _convicting(contradicted: ContradictedError, folder: Path) -> list[str]:
     """The file of evidence; none where there is nothing to show, as of a tree without leaves."""
     found, later = contradicted.found, contradicted.later
+    first, second = (signed.note for signed in found.in_time)
     with suppress(MalformedError):
-        made = contradictory(found.kind, found.first.note, found.second.note, at=datetime.now(UTC), by=BY, later=later)
+        made = contradictory(found.kind, first, second, at=datetime.now(UTC), by=BY, later=later)
         return [write_evidence(folder, made)]
     return []
 

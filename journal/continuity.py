@@ -27,6 +27,8 @@ class OpeningsContinued:
         self._shown = next(before, None)
         self._gone: list[tuple[int, int]] = []
         self._erased: list[tuple[int, int]] = []
+        self.lost = 0
+        """How many were shown of entries that the gateway lost when a backup was restored."""
 
     def take(self, index: int, leaf: bytes, entry: Entry | None) -> None:
         """The leaf at `index` and what the new bundle shows of it; raises what the earlier openings raise.
@@ -36,6 +38,9 @@ class OpeningsContinued:
         if entry is not None and entry.type == "erasure":
             with suppress(PasserelleError):  # what is wrong with it is told where it was journalled
                 self._erased += read_erasure(entry.document or b"").ranges
+        while self._shown is not None and self._shown[0] < index:
+            self.lost += 1  # the journal was restarted after that entry
+            self._shown = next(self._before, None)
         if self._shown is None or self._shown[0] != index:
             return
         opening = self._shown[1]

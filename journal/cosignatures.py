@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
 
 from journal.checkpoints import Checkpoint
-from journal.vkeys import ED25519, ED25519_COSIGNATURE, KEY_ID_SIZE, MLDSA44, Vkey, b64, check_name, from_b64
 from keys.errors import ForgedError, MalformedError
+from keys.vkeys import ED25519, ED25519_COSIGNATURE, KEY_ID_SIZE, MLDSA44, Vkey, b64, check_name, from_b64
 
 __all__ = [
     "MAX_SIGNATURES",

@@ -18,10 +18,11 @@ from consent.statement import STATEMENT_KIND
 from journal.archive import lines_of
 from journal.bundle import Bundle
 from journal.entries import CLEAR, Entry, Opening, commitment_leaf, read_entry
+from journal.growing import GrownShard
 from journal.layout import OPENINGS, agreement_name, encode_opening, read_opening, statement_name
 from journal.mirror import Mirror
 from journal.papers import Papers
-from journal.publication import Signed
+from journal.shards import folder
 from journal.tiles import WIDTH, TileReader
 from keys.errors import MalformedError, PasserelleError, about
 
@@ -36,7 +37,8 @@ _FOLLOWED: Final = re.compile(rb'"type":"(key|agreement|consent)\.')
 """Entries that are read whatever they name: keys are published there, and documents signed."""
 _EFFECTIVE: Final = frozenset({"agreement.in-force", "consent.registered", "consent.withdrawn"})
 """Entries where an audit holds every signature of a document against the keys of that moment."""
-_NO_MORE: Final[tuple[int, Iterable[tuple[int, bool, Opening]]]] = (-1, ())
+_Offers = Iterator[tuple[int, Iterator[tuple[int, bool, Opening]]]]
+_NO_MORE: Final[tuple[int, Iterator[tuple[int, bool, Opening]]]] = (-1, iter(()))
 
 
 @dataclass(slots=True)
@@ -50,59 +52,83 @@ class Enriched:
 
 def enrich(
     mirror: Mirror,
-    newest: Signed,
+    shards: Sequence[GrownShard],
     openings: Sequence[Openings],
     bundles: Sequence[Bundle],
     tell: Tell | None = None,
 ) -> Enriched:
-    """Merge `openings`, and those of `bundles` with the documents that entries name, into a mirror of this checkpoint.
+    """Merge `openings`, and those of `bundles` with the documents that entries name, into a mirror of these shards.
 
     Raises `MalformedError` (openings-out-of-order, and what reading a file raises) and `ForgedError` for tiles that do
-    not hold; then the openings of the mirror stay as they were.
+    not hold; then the openings of the shard concerned, and of those after it, stay as they were.
     """
-    merging = _Merging(mirror, newest, bundles, tell)
-    own = (read_opening(line) for _, line in lines_of(mirror, OPENINGS))
-    others = [_ascending(each) for each in (*openings, *(bundle.openings() for bundle in bundles))]
-    mirror.put(OPENINGS, merging.lines(_ascending(own), others))
-    return merging.done
+    others = [_ascending(each) for each in (*openings, *map(_all_openings, bundles))]
+    merging = _Merging(mirror, bundles, _offers(_own_openings(mirror, shards), others), tell)
+    for each in shards:
+        mirror.shard(each.shard.number).put(OPENINGS, merging.lines(each))
+    return merging.finish()
+
+
+def _own_openings(mirror: Mirror, shards: Sequence[GrownShard]) -> Openings:
+    names = (folder(each.shard.number) + OPENINGS for each in shards)
+    return _ascending(read_opening(line) for name in names for _, line in lines_of(mirror, name))
+
+
+def _all_openings(bundle: Bundle) -> Openings:
+    part: Bundle | None = bundle
+    while part is not None:
+        yield from part.openings()
+        part = bundle.shard(part.number + 1)
+
+
+def _offers(own: Openings, others: Sequence[Openings]) -> _Offers:
+    """Everybody's openings by index, the mirror's own first; whether each is new."""
+    ours = ((index, False, opening) for index, opening in own)
+    theirs = [((index, True, opening) for index, opening in each) for each in others]
+    return groupby(heapq.merge(ours, *theirs, key=itemgetter(0, 1)), key=itemgetter(0))
 
 
 class _Merging:
     """Walks along the leaves with everybody's openings, and keeps for each leaf the first that opens it."""
 
-    def __init__(self, mirror: Mirror, newest: Signed, bundles: Sequence[Bundle], tell: Tell | None) -> None:
+    def __init__(self, mirror: Mirror, bundles: Sequence[Bundle], offers: _Offers, tell: Tell | None) -> None:
         self._mirror = mirror
         self._bundles = bundles
         self._tell = tell
-        self._size = newest.checkpoint.size
-        self._reader = TileReader(mirror.read, self._size, newest.checkpoint.root)
+        self._offers = offers
+        self._next = next(offers, _NO_MORE)
         self._own = Bundle(mirror)
         self._papers = Papers()
         self._looked: set[bytes] = set()
         self._brought: set[str] = set()
-        self.done = Enriched()
+        self._done = Enriched()
 
-    def lines(self, own: Openings, others: Sequence[Openings]) -> Iterator[bytes]:
-        """The lines of the merged openings."""
-        ours = ((index, False, opening) for index, opening in own)
-        theirs = [((index, True, opening) for index, opening in each) for each in others]
-        offers = groupby(heapq.merge(ours, *theirs, key=itemgetter(0, 1)), key=itemgetter(0))
-        place, offered = next(offers, _NO_MORE)
-        for index, leaf in self._leaves():
+    def lines(self, each: GrownShard) -> Iterator[bytes]:
+        """The lines of the merged openings of one shard; shards come in order."""
+        for index, leaf in self._leaves(each):
             if leaf.startswith(CLEAR):
                 self._documents(index, leaf[len(CLEAR) :])
-            if index == place:
-                chosen = self._chosen(index, leaf, offered)
+            while self._next[0] != -1 and self._next[0] < index:
+                self._done.left += sum(1 for _ in self._next[1])  # of entries that were lost before this shard
+                self._next = next(self._offers, _NO_MORE)
+            if index == self._next[0]:
+                chosen = self._chosen(index, leaf, self._next[1])
                 if chosen is not None:
                     yield encode_opening(index, chosen)
-                place, offered = next(offers, _NO_MORE)
-        self.done.left += sum(1 for _ in offered) + sum(1 for _, each in offers for _ in each)
+                self._next = next(self._offers, _NO_MORE)
 
-    def _leaves(self) -> Iterator[tuple[int, bytes]]:
-        for first in range(0, self._size, WIDTH):
-            yield from enumerate(self._reader.leaves(first // WIDTH), start=first)
+    def finish(self) -> Enriched:
+        """What was added, once every shard was gone through."""
+        self._done.left += sum(1 for _ in self._next[1]) + sum(1 for _, each in self._offers for _ in each)
+        return self._done
+
+    def _leaves(self, each: GrownShard) -> Iterator[tuple[int, bytes]]:
+        shard, checkpoint = each.shard, each.newest.checkpoint
+        reader = TileReader(self._mirror.shard(shard.number).read, checkpoint.size, checkpoint.root)
+        for first in range(0, checkpoint.size, WIDTH):
+            yield from enumerate(reader.leaves(first // WIDTH), start=shard.index(first))
             if self._tell is not None:
-                self._tell(min(first + WIDTH, self._size), self._size)
+                self._tell(min(first + WIDTH, checkpoint.size), checkpoint.size)
 
     def _chosen(self, index: int, leaf: bytes, offered: Iterable[tuple[int, bool, Opening]]) -> Opening | None:
         """The first opening offered that opens a leaf; the documents its entry names are taken with it."""
@@ -110,10 +136,10 @@ class _Merging:
         for _, new, opening in offered:
             if chosen is None and commitment_leaf(opening) == leaf:
                 chosen = opening
-                self.done.openings += new
+                self._done.openings += new
                 self._documents(index, opening.entry)
             elif chosen is None:
-                self.done.left += 1
+                self._done.left += 1
         return chosen
 
     def _documents(self, index: int, text: bytes) -> None:
@@ -148,7 +174,7 @@ class _Merging:
         if best is not None:
             self._mirror.put(name, (best.encode(),))
             self._brought.add(name)
-            self.done.documents = len(self._brought)
+            self._done.documents = len(self._brought)
 
 
 def _ascending(openings: Openings) -> Iterator[tuple[int, Opening]]:

@@ -104,9 +104,10 @@ _Transition = Annotated[str, StringConstraints(pattern=r"^T[0-9]{2}$")]
 class Entry(Document):
     """One act, in the members of PROTOCOL §7; those that do not concern it are absent.
 
-    `index` is the position in the shard from 0, `time` the moment of the decision, `actor` the organisation
-    that acted. `agreement` is `id@version`, `version` that of the consent statement, `document` the bytes of
-    a DSSE document (a key statement, which is journalled whole) or of whatever else the entry carries.
+    `index` counts the entries from 0 through all shards (see `journal.shards`), `time` the moment of the decision,
+    `actor` the organisation that acted. `agreement` is `id@version`, `version` that of the consent statement,
+    `document` the bytes of a DSSE document (a key statement, which is journalled whole) or of whatever else the entry
+    carries.
     An entry about a key must carry its document, one about an agreement its digest: `MalformedError`
     (missing-field) otherwise.
     """
@@ -192,8 +193,8 @@ def check_year(moment: datetime, pointer: str) -> None:
 
 
 def must_be_clear(entry_type: str) -> bool:
-    """Whether entries of this type may only enter the journal in clear: keys and agreements (PROTOCOL §7)."""
-    return entry_type.startswith(("key.", "agreement."))
+    """Whether entries of this type may only enter in clear: keys, agreements, hand-overs of shards (PROTOCOL §7)."""
+    return entry_type.startswith(("key.", "agreement.", "journal."))
 
 
 def commitment_leaf(opening: Opening) -> bytes:

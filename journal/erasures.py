@@ -8,7 +8,7 @@ from what is kept back.
 from __future__ import annotations
 
 from bisect import bisect_right
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -30,13 +30,16 @@ class Erasure(Document):
     """What an entry of type `erasure` carries as its `document`.
 
     `indices` are ranges [first, last], both included, ascending and apart from one another; `by` is the code of who
-    asked for it, `ground` the code of the reason. `index in erasure` tells whether the entry at an index is concerned.
+    asked for it, `ground` the code of the reason; `ordered` is there where a court or an authority ordered it, so that
+    the evidence was not kept to the end of its time. `index in erasure` tells whether the entry at an index is
+    concerned.
     """
 
     v: Version
     indices: Annotated[Listing[_Range], Field(min_length=1, max_length=MAX_RANGES)]
     by: _Code
     ground: _Code
+    ordered: Literal[True] | None = None
 
     @model_validator(mode="after")
     def _is_ascending(self) -> Self:

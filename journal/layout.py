@@ -1,7 +1,8 @@
 """What a bundle for auditors is made of: the name and the form of each file in it.
 
 PROTOCOL §7 *Receipts and bundles*. Unzipped, a bundle is a journal as C2SP tlog-tiles files it, with the openings of
-its entries and the agreements and consent statements that the entries name by digest beside it.
+its entries and the agreements and consent statements that the entries name by digest beside it. The files of the first
+shard lie at the top, those of each later one in a folder of its own (see `journal.shards`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pydantic import Field
 from consent.agreement import SIGNATURE_KIND
 from journal.entries import MAX_ENTRY, MAX_LEAF, Opening
 from journal.notes import MAX_NOTE
+from journal.shards import FIRST
 from journal.tiles import ENTRIES, parse_path
 from journal.tree import HASH_SIZE
 from keys import strictjson
@@ -46,6 +48,7 @@ __all__ = [
     "largest_piece",
     "read_archived",
     "read_opening",
+    "shard_of",
     "statement_name",
 ]
 
@@ -69,6 +72,8 @@ _OPENING = re.compile(
 )
 """A line of openings exactly as `encode_opening` writes it."""
 _DOCUMENT = re.compile(r"(agreements|statements)/[0-9a-f]{64}\.json", re.ASCII)
+_SHARD = re.compile(r"shards/([2-9]|[1-9][0-9]{1,3})/(.+)", re.ASCII)
+"""A file of a later shard; the first one has no folder, so that no file has two names."""
 _FILES: Final = {CHECKPOINT: MAX_NOTE, CHECKPOINTS: _MAX_ARCHIVED, VKEYS: _MAX_VKEYS, OPENINGS: MAX_LINE}
 _FOLDERS: Final = {"agreements": _MAX_AGREEMENT_FILE, "statements": MAX_DOCUMENT}
 
@@ -83,17 +88,25 @@ def statement_name(sha256: str) -> str:
     return f"statements/{sha256}.json"
 
 
+def shard_of(name: str) -> int:
+    """The number of the shard in whose folder the file `name` lies: the first one for whatever lies in none."""
+    later = _SHARD.fullmatch(name)
+    return int(later[1]) if later else FIRST
+
+
 def largest_piece(name: str) -> int:
     """Bytes of the largest piece read at once of the file `name`: all of it, or one line of openings or checkpoints.
 
     Raises `MalformedError` (archive-unknown-file) for a name that no bundle holds, hence for every path that leads
     out of a folder and for every second spelling of a path.
     """
-    if name in _FILES:
-        return _FILES[name]
     document = _DOCUMENT.fullmatch(name)
     if document:
         return _FOLDERS[document[1]]
+    later = _SHARD.fullmatch(name)
+    name = later[2] if later else name
+    if name in _FILES:
+        return _FILES[name]
     try:
         path = parse_path(name)
     except MalformedError:

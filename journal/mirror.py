@@ -16,7 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Final, Self
 
-from journal.layout import largest_piece
+from journal.layout import CHECKPOINT, largest_piece, shard_of
+from journal.shards import FIRST, folder
 from keys.errors import FileError, MalformedError, about
 
 __all__ = ["Mirror"]
@@ -27,6 +28,7 @@ _NO_LINK: Final = os.O_NOFOLLOW | os.O_NONBLOCK
 _NEW: Final = ".new."
 """How the names of unfinished files begin; no file of a bundle is named so."""
 _LOCK: Final = ".lock"
+_SHARDS: Final = "shards"
 _LINKS: Final = frozenset({errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO})
 """What opening something else than a folder or a file fails with."""
 
@@ -34,9 +36,13 @@ _LINKS: Final = frozenset({errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO
 class Mirror:
     """A folder, held open: it stays the same one whatever happens to its path. A `Shelf`, and it can be written to."""
 
-    def __init__(self, descriptor: int) -> None:
-        """Read and write beneath the folder that is open as `descriptor`, which `close` closes."""
+    def __init__(self, descriptor: int, beneath: str = "") -> None:
+        """Read and write beneath the folder that is open as `descriptor`, which `close` closes.
+
+        `beneath` comes before each name, as the folder of a shard does.
+        """
         self._folder = descriptor
+        self._beneath = beneath
         self._lock: int | None = None
 
     @classmethod
@@ -68,9 +74,14 @@ class Mirror:
             raise
         return mirror
 
+    def shard(self, number: int) -> Mirror:
+        """The files of one shard in the same folder; to be used while this mirror is open, and never closed itself."""
+        return Mirror(self._folder, folder(number))
+
     @contextmanager
     def stream(self, name: str) -> Iterator[IO[bytes] | None]:
         """As `Shelf.stream`; raises `MalformedError` (archive-special-file) and `FileError` (file-unreadable)."""
+        name = self._beneath + name
         largest_piece(name)
         with about(name):
             descriptor = self._open(name)
@@ -82,6 +93,23 @@ class Mirror:
                 yield stream
             except OSError:
                 raise FileError("file-unreadable") from None
+
+    def last_shard(self) -> int:
+        """As `Shelf.last_shard`; only its checkpoint counts, without which an interrupted visit left the other files.
+
+        Raises as `stream` does.
+        """
+        try:
+            with about(_SHARDS), _refusals("file-unreadable"):
+                there = self._descend((_SHARDS,), make=False)
+                try:
+                    names = os.listdir(there)  # noqa: PTH208 - a path cannot be a descriptor
+                finally:
+                    os.close(there)
+        except FileNotFoundError:
+            return FIRST
+        notes = (f"{_SHARDS}/{name}/{CHECKPOINT}" for name in names)
+        return max((shard_of(note) for note in notes if shard_of(note) != FIRST and note in self), default=FIRST)
 
     def spend(self, size: int) -> None:
         """As `Shelf.spend`; what comes out of a folder is in it, so nothing is counted."""
@@ -107,43 +135,45 @@ class Mirror:
         Raises `MalformedError` (archive-unknown-file, archive-special-file when a link stands where a folder should),
         `FileError` (file-unwritable), and whatever `pieces` raises; then the old file stays.
         """
+        name = self._beneath + name
         largest_piece(name)
         *folders, last = name.split("/")
         temporary = _NEW + secrets.token_hex(8)
         with about(name), _refusals("file-unwritable"):
             try:
-                folder = self._descend(folders, make=True)
+                there = self._descend(folders, make=True)
                 try:
                     _write(self._folder, temporary, pieces)
-                    os.rename(temporary, last, src_dir_fd=self._folder, dst_dir_fd=folder)
-                    os.fsync(folder)  # the name of a file is on disk only once its folder is
+                    os.rename(temporary, last, src_dir_fd=self._folder, dst_dir_fd=there)
+                    os.fsync(there)  # the name of a file is on disk only once its folder is
                 finally:
-                    os.close(folder)
+                    os.close(there)
                     _forget(self._folder, temporary)
             except FileNotFoundError:
                 raise FileError("file-unwritable") from None
 
     def remove(self, name: str) -> None:
         """Remove the file `name` if it is there; raises as `put` does."""
+        name = self._beneath + name
         largest_piece(name)
         *folders, last = name.split("/")
         with about(name), _refusals("file-unwritable"), suppress(FileNotFoundError):
-            folder = self._descend(folders, make=False)
+            there = self._descend(folders, make=False)
             try:
-                os.unlink(last, dir_fd=folder)
+                os.unlink(last, dir_fd=there)
             finally:
-                os.close(folder)
+                os.close(there)
 
     def _open(self, name: str) -> int | None:
         """A plain file as a descriptor, each part of its name opened in the folder before it; None when absent."""
         *folders, last = name.split("/")
         try:
             with _refusals("file-unreadable"):
-                folder = self._descend(folders, make=False)
+                there = self._descend(folders, make=False)
                 try:
-                    descriptor = os.open(last, os.O_RDONLY | os.O_CLOEXEC | _NO_LINK, dir_fd=folder)
+                    descriptor = os.open(last, os.O_RDONLY | os.O_CLOEXEC | _NO_LINK, dir_fd=there)
                 finally:
-                    os.close(folder)
+                    os.close(there)
         except FileNotFoundError:
             return None
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):

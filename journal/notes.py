@@ -27,25 +27,22 @@ from journal.cosignatures import (
     verify_signature,
     vkey_of,
 )
-from journal.vkeys import ED25519, MLDSA44, Vkey, check_journal_keys, check_witness, parse_vkey
+from journal.vkeys import check_journal_keys, check_witness
 from keys.errors import ForgedError, MalformedError
+from keys.vkeys import ED25519, MLDSA44, Vkey
 
 __all__ = [
-    "ED25519",
     "MAX_NOTE",
     "MAX_SIGNATURES",
-    "MLDSA44",
     "Checkpoint",
     "JournalSigner",
     "Note",
     "NoteSignature",
     "OpenedNote",
     "VerifiedSignature",
-    "Vkey",
     "open_note",
     "parse_checkpoint",
     "parse_note",
-    "parse_vkey",
     "verify_note",
     "with_cosignatures",
 ]

@@ -13,6 +13,7 @@ from consent.statement import verify_statement
 from journal.entries import Entry
 from journal.invariants.keychains import KeysTrusted
 from journal.layout import SignedAgreement
+from journal.shards import HAND_OVER
 from keys.errors import PasserelleError
 from keys.signing import SignedDocument
 
@@ -31,7 +32,7 @@ class Papers:
 
     def follow(self, entry: Entry) -> None:
         """The next entry; what is wrong with it is for an audit to tell."""
-        if entry.type.startswith("key."):
+        if entry.type.startswith("key.") or entry.type == HAND_OVER:
             deque(self._keys.examine(entry), maxlen=0)
 
     def worth(self, entry: Entry, copy: SignedAgreement | SignedDocument | None) -> int:

@@ -7,15 +7,15 @@ UTF-8 only, and not a byte longer than a real policy takes.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
 from journal.quorum import NOBODY, Group, Member, QuorumPolicy, Witness
-from journal.vkeys import COSIGNING, ED25519_COSIGNATURE, Vkey, parse_vkey
 from keys.errors import MalformedError, PasserelleError
+from keys.vkeys import COSIGNING, ED25519_COSIGNATURE, Vkey, parse_vkey
 
-__all__ = ["MAX_GROUPS", "MAX_POLICY", "MAX_POLICY_LINES", "encode_policy", "parse_policy"]
+__all__ = ["MAX_GROUPS", "MAX_POLICY", "MAX_POLICY_LINES", "parse_policy"]
 
 MAX_POLICY: Final = 512 * 1024
 """Bytes of the largest policy that is read; an ML-DSA-44 vkey takes about 1.8 kB."""
@@ -161,64 +161,3 @@ class _Reading:
 _LINES: Final[Mapping[str, Callable[[_Reading, Sequence[str]], None]]] = MappingProxyType(
     {"log": _Reading.log, "witness": _Reading.witness, "group": _Reading.group, _QUORUM: _Reading.quorum}
 )
-
-
-def encode_policy(policy: QuorumPolicy) -> bytes:
-    """Write a policy; `parse_policy` reads the same quorum back.
-
-    A witness with several keys becomes a group of which any one counts, one that has no key yet is left out. Raises
-    `MalformedError` (quorum-out-of-reach) when those that have keys are too few.
-    """
-    members = [member for member in policy.witnesses if _has_key(member)]
-    if policy.threshold > len(members):
-        raise MalformedError("quorum-out-of-reach")
-    lines = [f"log {vkey}" for vkey in policy.logs]
-    taken = {NOBODY, *_names(policy.witnesses)}
-    for member in members:
-        lines += _defined(member, taken)
-    root = NOBODY
-    if policy.threshold:
-        names, root = {line.split(" ")[1] for line in lines}, _QUORUM
-        while root in names:
-            root += "-"
-        lines.append(_group(root, policy.threshold, [member.name for member in members]))
-    return "".join(f"{line}\n" for line in [*lines, f"{_QUORUM} {root}"]).encode()
-
-
-def _has_key(member: Member) -> bool:
-    return any(_has_key(each) for each in member.members) if isinstance(member, Group) else bool(member.vkeys)
-
-
-def _names(members: Iterable[Member]) -> Iterator[str]:
-    for member in members:
-        yield member.name
-        yield from _names(member.members if isinstance(member, Group) else ())
-
-
-def _defined(member: Member, taken: set[str]) -> Iterator[str]:
-    """The lines that define a member, those of its own members first; names that are made up are put in `taken`."""
-    if isinstance(member, Group):
-        inside = [each for each in member.members if _has_key(each)]
-        if member.threshold > len(inside):
-            raise MalformedError("quorum-out-of-reach")
-        for each in inside:
-            yield from _defined(each, taken)
-        yield _group(member.name, member.threshold, [each.name for each in inside])
-    elif len(member.vkeys) == 1:
-        yield f"witness {member.name} {member.vkeys[0]}"
-    else:
-        names = [_free(f"{member.name}/{number}", taken) for number in range(1, len(member.vkeys) + 1)]
-        yield from (f"witness {name} {vkey}" for name, vkey in zip(names, member.vkeys, strict=True))
-        yield _group(member.name, 1, names)
-
-
-def _free(name: str, taken: set[str]) -> str:
-    """A name like this one that nothing else bears."""
-    while name in taken:
-        name += "-"
-    taken.add(name)
-    return name
-
-
-def _group(name: str, threshold: int, members: Sequence[str]) -> str:
-    return f"group {name} {threshold} {' '.join(members)}"

@@ -13,9 +13,9 @@ from typing import Final
 
 from journal.notes import MAX_NOTE, OpenedNote, open_note, parse_note
 from journal.tree import HASH_SIZE, MAX_SIZE, NodeReader, inclusion_proof, leaf_hash, verify_inclusion
-from journal.vkeys import Vkey, b64, from_b64
 from journal.witness_calls import hash_lines, parse_hash_lines
 from keys.errors import MalformedError
+from keys.vkeys import Vkey, b64, from_b64
 
 __all__ = ["MAX_EXTRA", "MAX_HASHES", "MAX_PROOF", "PROOF_TYPE", "LogProof", "parse_proof", "prove"]
 
@@ -36,8 +36,9 @@ _EXTRA: Final = "extra "
 class LogProof:
     """A proof as it was read or made; only `verify` tells whether it holds.
 
-    `extra` is whatever the maker sent along; nothing vouches for it. Raises `MalformedError`: no-such-entry,
-    too-many-hashes, wrong-hash-size, too-large, and for an empty `extra` wrong-proof.
+    `index` is the place of the leaf in the tree of the note, which counts from the start of its shard. `extra` is
+    whatever the maker sent along; nothing vouches for it. Raises `MalformedError`: no-such-entry, too-many-hashes,
+    wrong-hash-size, too-large, and for an empty `extra` wrong-proof.
     """
 
     index: int

@@ -10,27 +10,23 @@ from array import array
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Final
 
 from journal.bundle import Bundle
-from journal.checkpoints import Checkpoint
+from journal.contradictions import Contradiction, Signed, contradiction, open_signed
 from journal.layout import CHECKPOINTS
-from journal.notes import OpenedNote, open_note, parse_note
+from journal.shards import folder
 from journal.tiles import TileReader
 from journal.tree import Frontier, peaks
-from journal.vkeys import Vkey
-from keys.errors import ForgedError, MalformedError, about
+from keys.errors import MalformedError, about
+from keys.vkeys import Vkey
 
 __all__ = [
     "PROMISE",
-    "Contradiction",
     "EntryTimes",
     "Late",
     "Publication",
-    "Signed",
-    "contradiction",
     "late_entries",
-    "open_signed",
     "read_publication",
     "root_at",
 ]
@@ -41,27 +37,6 @@ MAX_CONTRADICTIONS: Final = 100
 """Contradictions kept; one is enough, and a hostile archive may hold as many as lines."""
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00Z")
-
-
-@dataclass(frozen=True, slots=True)
-class Signed:
-    """A checkpoint that the journal signed with both its keys: the note as published, and the moment it states."""
-
-    note: bytes
-    checkpoint: Checkpoint
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Contradiction:
-    """Two checkpoints that the journal signed and that cannot both be honest.
-
-    A *fork*: the larger tree does not begin with the smaller. A *rollback*: `second` is smaller and was signed later.
-    """
-
-    kind: Literal["fork", "rollback"]
-    first: Signed
-    second: Signed
 
 
 @dataclass(slots=True)
@@ -97,29 +72,9 @@ class EntryTimes:
         return iter(self._milliseconds)
 
 
-def open_signed(note: bytes, vkeys: Collection[Vkey]) -> Signed:
-    """Verify a note as a checkpoint of the journal whose two keys are `vkeys`.
-
-    Raises `ForgedError` (wrong-origin, and what `open_note` raises) and `MalformedError` (checkpoint-without-time when
-    the lasting signature states none).
-    """
-    if parse_note(note).checkpoint.origin not in {vkey.name for vkey in vkeys}:
-        raise ForgedError("wrong-origin")
-    return _signed(note, open_note(note, vkeys))
-
-
 def root_at(reader: TileReader, size: int) -> bytes:
     """The root of the first `size` leaves of the tree that `reader` reads; raises as `TileReader` does."""
     return Frontier(size, [reader(height, index) for height, index in peaks(0, size)]).root()
-
-
-def contradiction(one: Signed, other: Signed) -> Contradiction | None:
-    """How two checkpoints of one journal contradict each other, whatever the tree; None if they do not."""
-    first, second = sorted((one, other), key=lambda signed: (signed.checkpoint.size, signed.at))
-    if first.checkpoint.size == second.checkpoint.size:
-        same = first.checkpoint.root == second.checkpoint.root
-        return None if same else Contradiction("fork", first, second)
-    return Contradiction("rollback", second, first) if first.at > second.at else None
 
 
 def read_publication(bundle: Bundle, newest: Signed, vkeys: Collection[Vkey]) -> Publication:
@@ -132,7 +87,7 @@ def read_publication(bundle: Bundle, newest: Signed, vkeys: Collection[Vkey]) ->
     reader = TileReader(bundle.tile, newest.checkpoint.size, newest.checkpoint.root)
     before: Signed | None = None
     for number, note in enumerate(bundle.checkpoints(), start=1):
-        with about(f"{CHECKPOINTS}:{number}"):
+        with about(f"{folder(bundle.number)}{CHECKPOINTS}:{number}"):
             signed = open_signed(note, vkeys)
             found = [each for other in (before, newest) if other and (each := contradiction(other, signed))]
             if signed.checkpoint.size > newest.checkpoint.size:
@@ -151,36 +106,30 @@ def read_publication(bundle: Bundle, newest: Signed, vkeys: Collection[Vkey]) ->
 class Late:
     """An entry that no checkpoint shown covers in time.
 
-    `without` is the place, among the archived checkpoints, of one that was signed when the entry should have been in
-    one and does not hold it, which proves the lateness; None when there is no such, and nobody can tell.
+    `without` is the place, among the archived checkpoints of its shard, of one that was signed when the entry should
+    have been in one and does not hold it, which proves the lateness; None when there is no such, and nobody can tell.
     """
 
     index: int
     without: int | None
 
 
-def late_entries(times: EntryTimes, publication: Publication, newest: Signed) -> Iterator[Late]:
-    """The entries that no checkpoint covers in time, ascending, as far as their own times are known.
+def late_entries(times: EntryTimes, publication: Publication, newest: Signed, start: int = 0) -> Iterator[Late]:
+    """The entries of a shard that no checkpoint covers in time, ascending, as far as their own times are known.
 
-    Checkpoints that are left out of a bundle make none of them late. The time that a checkpoint states is rounded down
-    to the second, which favours the journal.
+    `start` is the index of the shard's first entry. Checkpoints that are left out of a bundle make none of them late.
+    The time that a checkpoint states is rounded down to the second, which favours the journal.
     """
     sizes: Sequence[int] = [*publication.sizes, newest.checkpoint.size]
     seconds: Sequence[int] = [*publication.seconds, int(newest.at.timestamp())]
     position, last, promise = 0, None, PROMISE // _MILLISECOND
-    for index, milliseconds in enumerate(times):
-        while position < len(sizes) - 1 and sizes[position] <= index:
+    for place, milliseconds in enumerate(times):
+        while position < len(sizes) - 1 and sizes[position] <= place:
             last = position if last is None or seconds[position] > seconds[last] else last
             position += 1
         due = milliseconds + promise
         if milliseconds >= 0 and seconds[position] * 1000 > due:
-            yield Late(index, last if last is not None and seconds[last] * 1000 > due else None)
-
-
-def _signed(note: bytes, opened: OpenedNote) -> Signed:
-    if opened.signed_at is None:
-        raise MalformedError("checkpoint-without-time")
-    return Signed(note, opened.checkpoint, opened.signed_at)
+            yield Late(start + place, last if last is not None and seconds[last] * 1000 > due else None)
 
 
 def _place(signed: Signed) -> tuple[int, datetime]:

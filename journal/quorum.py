@@ -13,8 +13,8 @@ from typing import Final
 
 from consent.quorum import Quorum, is_address
 from journal.notes import OpenedNote
-from journal.vkeys import COSIGNING, MLDSA44, Vkey, parse_vkey
 from keys.errors import MalformedError
+from keys.vkeys import COSIGNING, MLDSA44, Vkey, parse_vkey
 
 __all__ = ["NOBODY", "Confirmation", "Group", "Member", "QuorumPolicy", "Witness", "agreed_policy"]
 

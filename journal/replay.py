@@ -31,14 +31,16 @@ from journal.invariants.statistics import StatisticsRecounted
 from journal.invariants.times import TimesNeverDecrease
 from journal.invariants.two_people import TwoPeople, broker_of
 from journal.invariants.uses import UsesCounted
-from journal.notes import Checkpoint, open_note, parse_note
-from journal.report import LEAF, MAX_LISTED, AuditReport, Counted
+from journal.pins import PinnedShard, Pins
+from journal.report import LEAF, MAX_LISTED, AuditReport, Counted, ShardReport
+from journal.shards import first_shard
+from journal.succession import Leg, SignedLeg, check_place, follow
 from journal.tiles import WIDTH
 from journal.unread import Unread
-from journal.vkeys import Vkey
-from keys.errors import ForgedError, PasserelleError
+from keys.errors import PasserelleError
+from keys.vkeys import Vkey
 
-__all__ = ["Replay", "Watch", "verify"]
+__all__ = ["Replay", "Watch", "replayed", "verify"]
 
 Watch = Callable[[int, bytes, Entry | None], object]
 """Told of every leaf that was taken: its index, its bytes, and the entry if it could be read."""
@@ -48,27 +50,42 @@ def verify(
     bundle: Bundle,
     vkeys: Collection[Vkey],
     *,
+    later: tuple[PinnedShard, ...] = (),
     progress: Callable[[int, int], object] | None = None,
     watching: Sequence[Watch] = (),
 ) -> AuditReport:
-    """Verify a whole bundle with the journal's two keys as the auditor pinned them.
+    """Verify a whole bundle with the two keys of the journal's first shard as the auditor pinned them.
 
-    A broken promise is a value of the report. Raises `ForgedError` when the checkpoint is another journal's
-    (wrong-origin), a signature does not hold or is missing, or the files do not hash to the signed root, and
+    `later` are the shards after it that were pinned as well. A broken promise is a value of the report. Raises
+    `ForgedError` when the checkpoint is another journal's (wrong-origin), a signature does not hold or is missing, the
+    files do not hash to the signed root, or a shard does not follow from the one before (see `journal.succession`), and
     `MalformedError` for a bundle that cannot be read. `progress` is told how many entries of how many are done.
     """
-    data = bundle.checkpoint()
-    if parse_note(data).checkpoint.origin not in {vkey.name for vkey in vkeys}:
-        raise ForgedError("wrong-origin")
-    note = open_note(data, vkeys)
-    replay = Replay(bundle, note.checkpoint.origin)
-    for index, leaf, opening in bundle.leaves(note.checkpoint):
-        entry = replay.take(index, leaf, opening)
-        for watch in watching:
-            watch(index, leaf, entry)
-        if progress is not None and (index + 1) % WIDTH == 0:
-            progress(index + 1, note.checkpoint.size)
-    return replay.report(note.checkpoint, note.signed_at)
+    legs = follow(bundle, Pins(first_shard(vkeys), later))
+    return replayed(bundle, legs, progress=progress, watching=watching)
+
+
+def replayed(
+    bundle: Bundle,
+    legs: Sequence[SignedLeg],
+    *,
+    progress: Callable[[int, int], object] | None = None,
+    watching: Sequence[Watch] = (),
+) -> AuditReport:
+    """The same for shards that were followed already."""
+    replay = Replay(bundle, legs[0].checkpoint.origin)
+    for leg in legs:
+        replay.begin(leg)
+        for index, leaf, opening in leg.leaves():
+            kept = index < leg.start + leg.kept
+            entry = replay.take(index, leaf, opening) if kept else None
+            for watch in watching if kept else ():
+                watch(index, leaf, entry)
+            if entry is not None:
+                check_place(entry, leg)
+            if progress is not None and (index + 1) % WIDTH == 0:
+                progress(index + 1, legs[-1].end)
+    return replay.report(legs)
 
 
 class Replay:
@@ -108,6 +125,12 @@ class Replay:
         self._unjudged: Counter[str] = Counter()
         self._violations: list[Violation] = []
         self._latest: datetime | None = None
+        self._end = 0
+
+    def begin(self, leg: Leg) -> None:
+        """Another shard begins: what should stand between it and the entries taken so far was lost."""
+        self._gaps.unread += leg.start - self._end
+        self._unread.skip(leg.start - self._end)
 
     def take(self, index: int, leaf: bytes, opening: Opening | None) -> Entry | None:
         """Judge the leaf at `index`, which was verified against the tree, with the opening given for it, if any.
@@ -126,21 +149,23 @@ class Replay:
             told = ((each.number, finding) for each in self._invariants for finding in each.examine(entry))
             self._keep(index, told)
         self._unread.add(read=entry is not None)
+        self._end = index + 1
         return entry
 
-    def report(self, checkpoint: Checkpoint, signed_at: datetime | None) -> AuditReport:
-        """What was found in the leaves taken, now that there are no more; `signed_at` tells until when there are none.
+    def report(self, legs: Sequence[SignedLeg]) -> AuditReport:
+        """What was found in the leaves taken, now that there are no more: the newest checkpoint tells until when.
 
         To be asked once.
         """
-        until = max((moment for moment in (self._latest, signed_at) if moment), default=None)
+        until = max((moment for moment in (self._latest, legs[-1].at) if moment), default=None)
         overdue = ((self._emergencies.number, finding) for finding in self._emergencies.conclude(until))
-        self._keep(checkpoint.size, overdue)
+        self._keep(self._end, overdue)
         counted = Counted(
             clear=self._forms["clear"],
             opened=self._forms["opened"],
             unread=self._unread.withheld,
             erased=self._unread.erased,
+            lost=sum(last - first + 1 for first, last in self._unread.lost),
             chains=self._keys.count,
             agreements=self._agreements.count,
             consents=self._consents.count,
@@ -151,7 +176,9 @@ class Replay:
         told = {f"two-people-{act}": count for act, count in sorted(self._two_people.counted.items())}
         if self._emergencies.open:
             told["emergency-open"] = self._emergencies.open
-        return AuditReport(checkpoint, signed_at, counted, dict(self._broken), found, dict(self._unjudged), told)
+        shards = tuple(ShardReport(leg.shard, leg.checkpoint, leg.newest.at, leg.restart is not None) for leg in legs)
+        broken, unjudged = dict(self._broken), dict(self._unjudged)
+        return AuditReport(shards, counted, broken, found, unjudged, told, tuple(self._unread.lost))
 
     def _keep(self, index: int, told: Iterable[tuple[str, Finding | Earlier]]) -> None:
         """Count what was found at `index`, or what only showed there of an earlier entry."""

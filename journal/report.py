@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from journal.checkpoints import Checkpoint
 from journal.invariants.findings import Violation
-from journal.notes import Checkpoint
-from journal.vkeys import b64
+from journal.shards import Shard
 from keys.documents import format_time
+from keys.vkeys import b64
 
-__all__ = ["CHECKED", "LEAF", "MAX_LISTED", "AuditReport", "Counted"]
+__all__ = ["CHECKED", "LEAF", "MAX_LISTED", "AuditReport", "Counted", "ShardReport"]
 
 LEAF: Final = "leaf"
 """What comes before the numbered promises: every leaf is an entry of the right form, written for its place."""
@@ -32,6 +33,8 @@ class Counted:
     """Those whose openings were not given."""
     erased: int
     """Those whose openings an entry of the journal says were erased."""
+    lost: int
+    """Those that the gateway lost when a backup was restored."""
     chains: int
     agreements: int
     consents: int
@@ -40,15 +43,36 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True)
-class AuditReport:
-    """The result of verifying a bundle whose checkpoint and tree hold.
+class ShardReport:
+    """One shard of the journal, its newest checkpoint, and when the journal's lasting signature says it was signed."""
 
-    `signed_at` is the time that the journal's lasting signature states. `unjudged` counts, by the slug of what is not
-    shown, the entries of which part could not be judged.
+    shard: Shard
+    checkpoint: Checkpoint
+    signed_at: datetime
+    restarted: bool
+
+    def to_json(self) -> dict[str, object]:
+        """The same for a program to read; `size` and `root` are of the shard's own tree."""
+        return {
+            "number": self.shard.number,
+            "origin": self.shard.origin,
+            "start": self.shard.start,
+            "size": self.checkpoint.size,
+            "root": b64(self.checkpoint.root),
+            "signed_at": format_time(self.signed_at),
+            "restarted": self.restarted,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """The result of verifying a bundle whose checkpoints and trees hold, each shard following from the one before.
+
+    `unjudged` counts, by the slug of what is not shown, the entries of which part could not be judged.
     """
 
-    checkpoint: Checkpoint
-    signed_at: datetime | None
+    shards: tuple[ShardReport, ...]
+    """From the first to the current one."""
     counted: Counted
     broken: Mapping[str, int]
     """Violations by promise; promises that hold are absent."""
@@ -57,6 +81,23 @@ class AuditReport:
     unjudged: Mapping[str, int]
     told: Mapping[str, int]
     """By code, what breaks no promise and has to be known: acts done without two assertions, emergencies still open."""
+    lost: tuple[tuple[int, int], ...]
+    """Runs of entries, both ends included, that the gateway lost when a backup was restored."""
+
+    @property
+    def current(self) -> ShardReport:
+        """The shard in which the journal goes on."""
+        return self.shards[-1]
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """The newest checkpoint of the current shard; its size is that of the shard's own tree."""
+        return self.current.checkpoint
+
+    @property
+    def size(self) -> int:
+        """How many entries the journal has, through all shards."""
+        return self.current.shard.end(self.current.checkpoint)
 
     @property
     def holds(self) -> bool:
@@ -66,19 +107,24 @@ class AuditReport:
     @property
     def complete(self) -> bool:
         """Whether every entry could be read and judged."""
-        return not self.counted.unread and not self.counted.erased and not self.unjudged
+        return not (self.counted.unread or self.counted.erased or self.counted.lost or self.unjudged)
 
     def to_json(self) -> dict[str, object]:
-        """The same for a program to read: codes and numbers, no sentence."""
-        counted = self.counted
+        """The same for a program to read: codes and numbers, no sentence.
+
+        `size` counts the entries of all shards; `origin`, `root` and `signed_at` are those of the current one.
+        """
+        counted, current = self.counted, self.current
         return {
             "v": 1,
             "verified": self.holds,
             "complete": self.complete,
-            "origin": self.checkpoint.origin,
-            "size": self.checkpoint.size,
-            "root": b64(self.checkpoint.root),
-            **({"signed_at": format_time(self.signed_at)} if self.signed_at else {}),
+            "origin": current.shard.origin,
+            "size": self.size,
+            "root": b64(current.checkpoint.root),
+            "signed_at": format_time(current.signed_at),
+            "shards": [each.to_json() for each in self.shards],
+            "lost": [list(run) for run in self.lost],
             "counted": {name: getattr(counted, name) for name in counted.__slots__},
             "checked": list(CHECKED),
             "broken": dict(self.broken),

@@ -16,15 +16,16 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from journal.archive import lines_of
+from journal.contradictions import Contradiction, Signed, contradiction, open_signed
 from journal.layout import CHECKPOINTS, encode_archived, read_archived
 from journal.mirror import Mirror
 from journal.notes import MAX_NOTE, parse_note, with_cosignatures
-from journal.publication import Contradiction, Signed, contradiction, open_signed, root_at
+from journal.publication import root_at
 from journal.tiles import TileReader
-from journal.vkeys import Vkey
 from keys.documents import Base64Url, Document, Listing, Time, format_time, parse
-from keys.errors import MalformedError, about
+from keys.errors import ForgedError, MalformedError, about
 from keys.strictjson import MAX_INTEGER
+from keys.vkeys import Vkey
 
 __all__ = ["ContradictedError", "Fetch", "bring_archive"]
 
@@ -68,14 +69,17 @@ class _Kept:
     again: tuple[Signed, ...]
 
 
-def bring_archive(mirror: Mirror, fetch: Fetch, vkeys: Collection[Vkey], newest: Signed, reader: TileReader) -> int:
-    """Bring the archived checkpoints up to `newest`, whose tree `reader` reads; returns how many are new.
+def bring_archive(
+    mirror: Mirror, fetch: Fetch, vkeys: Collection[Vkey], newest: Signed, reader: TileReader, *, closed: bool
+) -> int:
+    """Bring the archived checkpoints of a shard up to `newest`, whose tree `reader` reads; returns how many are new.
 
     Raises `ContradictedError`; `ForgedError` and `MalformedError` for what is no checkpoint of this journal or does not
-    follow (checkpoints-out-of-order); and what `fetch` raises. Then the mirror keeps what it had.
+    follow (checkpoints-out-of-order, hand-over-broken for a larger one after that of a `closed` shard); and what
+    `fetch` raises. Then the mirror keeps what it had.
     """
     kept = _kept(mirror, vkeys)
-    tree = _Tree(newest, reader)
+    tree = _Tree(newest, reader, closed)
     for signed in (*([kept.last] if kept.last else ()), *kept.again):
         tree.check(signed)  # a visit that was interrupted may have kept more than its checkpoint says
     count = 0
@@ -84,7 +88,7 @@ def bring_archive(mirror: Mirror, fetch: Fetch, vkeys: Collection[Vkey], newest:
         nonlocal count
         yield from (line for _, line in islice(lines_of(mirror, CHECKPOINTS), kept.lines))
         before = kept.last
-        for signed in _united(kept.again, _checked(_published(fetch, vkeys, kept), tree)):
+        for signed in _united(kept.again, _checked(_published(fetch, vkeys, kept, newest), tree)):
             tree.follows(before, signed)
             before = signed
             count += 1
@@ -100,6 +104,7 @@ class _Tree:
 
     newest: Signed
     reader: TileReader
+    closed: bool
 
     def check(self, signed: Signed) -> None:
         """Raise `ContradictedError` if a checkpoint contradicts the newest one, or is not of its tree."""
@@ -107,6 +112,8 @@ class _Tree:
         size = signed.checkpoint.size
         if size <= self.newest.checkpoint.size and root_at(self.reader, size) != signed.checkpoint.root:
             raise ContradictedError(Contradiction("fork", signed, self.newest), self.reader)
+        if self.closed and size > self.newest.checkpoint.size:
+            raise ForgedError("hand-over-broken")
 
     def follows(self, other: Signed | None, signed: Signed) -> None:
         """Raise `ContradictedError` if two checkpoints contradict each other by themselves."""
@@ -131,8 +138,8 @@ def _kept(mirror: Mirror, vkeys: Collection[Vkey]) -> _Kept:
     return _Kept(count - _AGAIN, opened[0], tuple(opened[1:]))
 
 
-def _published(fetch: Fetch, vkeys: Collection[Vkey], kept: _Kept) -> Iterator[Signed]:
-    """What the gateway shows from there on, in order, nothing twice.
+def _published(fetch: Fetch, vkeys: Collection[Vkey], kept: _Kept, newest: Signed) -> Iterator[Signed]:
+    """What the gateway shows from there on, in order, nothing twice, to the end of the page that goes beyond `newest`.
 
     The sizes and the moments beside the notes turn the pages, so they have to be those of the notes: a gateway that
     makes them up could turn pages for ever. Raises `MalformedError` (checkpoints-out-of-order).
@@ -149,6 +156,8 @@ def _published(fetch: Fetch, vkeys: Collection[Vkey], kept: _Kept) -> Iterator[S
                 last = signed
         if (items[-1].size, f"&time={format_time(items[-1].time)}") <= (after, moment):
             raise MalformedError("checkpoints-out-of-order")
+        if last is not None and _place(last) > _place(newest):
+            return
         after, moment = items[-1].size, f"&time={format_time(items[-1].time)}"
 
 
@@ -159,12 +168,15 @@ def _page(fetch: Fetch, path: str) -> tuple[_ArchivedItem, ...]:
 
 
 def _checked(published: Iterable[Signed], tree: _Tree) -> Iterator[Signed]:
-    """Those up to the newest; whatever comes after it may not contradict it either."""
+    """Those up to the newest; what comes after it may contradict neither it nor what comes before that."""
+    beyond = None
     for signed in published:
         tree.check(signed)
         if _place(signed) > _place(tree.newest):
-            return  # published since the newest was asked for: the next visit will bring it
-        yield signed
+            tree.follows(beyond, signed)
+            beyond = signed  # published since the newest was asked for: the next visit will bring it
+        else:
+            yield signed
 
 
 def _united(kept: Iterable[Signed], fresh: Iterable[Signed]) -> Iterator[Signed]:

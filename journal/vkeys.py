@@ -10,33 +10,9 @@ from collections.abc import Collection
 from typing import Final
 
 from keys.errors import MalformedError
-from keys.vkeys import (
-    COSIGNING,
-    ED25519,
-    ED25519_COSIGNATURE,
-    KEY_ID_SIZE,
-    MLDSA44,
-    Vkey,
-    b64,
-    check_name,
-    from_b64,
-    parse_vkey,
-)
+from keys.vkeys import COSIGNING, ED25519, ED25519_COSIGNATURE, MLDSA44, Vkey
 
-__all__ = [
-    "COSIGNING",
-    "ED25519",
-    "ED25519_COSIGNATURE",
-    "KEY_ID_SIZE",
-    "MLDSA44",
-    "Vkey",
-    "b64",
-    "check_journal_keys",
-    "check_name",
-    "check_witness",
-    "from_b64",
-    "parse_vkey",
-]
+__all__ = ["check_journal_keys", "check_witness"]
 
 _OWN_TYPES: Final = (ED25519, MLDSA44)
 

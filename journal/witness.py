@@ -10,22 +10,20 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
 
 from journal.checkpoints import Checkpoint
+from journal.contradictions import Contradiction, Signed, contradiction, read_signed
 from journal.cosignatures import CosigningKey, NoteSignature, VerifiedSignature, verify_signature
 from journal.cosignatures import cosign as _cosign
-from journal.notes import OpenedNote, open_note
 from journal.tree import EMPTY_ROOT, Frontier, verify_consistency
-from journal.vkeys import Vkey, check_witness
+from journal.vkeys import check_witness
 from keys.errors import ForgedError, MalformedError
+from keys.vkeys import Vkey
 
 __all__ = [
-    "Contradiction",
     "NewLeaves",
     "Witnessed",
     "advance",
-    "contradiction",
     "cosign",
     "verify_cosignature",
 ]
@@ -44,19 +42,6 @@ class Witnessed:
     root: bytes
     note: bytes
     first: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Contradiction:
-    """Two notes, both signed by one journal with both its keys, that cannot both be honest.
-
-    A *fork* is two roots for one size. A *rollback* is a smaller journal signed later than a larger one. `remembered`
-    is what was seen first, `met` what contradicts it; `journal.evidence` keeps both as a file for anybody to verify.
-    """
-
-    kind: Literal["fork", "rollback"]
-    remembered: bytes
-    met: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,43 +65,31 @@ def advance(
     (empty for none), or the new leaves. Without memory, the note is believed as it is and the proof must be empty. An
     older, smaller note than the one remembered is no news: what was remembered stays.
 
-    Raises what `open_note` raises, `MalformedError` (wrong-origin for another journal, witness-damaged when what is
+    Raises what `read_signed` raises, `MalformedError` (wrong-origin for another journal, witness-damaged when what is
     remembered is not what its note says), and `ForgedError` (wrong-root for an empty journal whose root is not that of
     nothing; proof-does-not-hold): either the journal was changed or the proof is wrong, so nothing may be signed, but
     nothing is proven either; see `journal.evidence` for what would.
     """
-    met = open_note(note, vkeys)
+    met = read_signed(note, vkeys)
     if met.checkpoint.size == 0 and met.checkpoint.root != EMPTY_ROOT:
         raise ForgedError("wrong-root")
     if before is None:
         _check_continues(0, EMPTY_ROOT, met.checkpoint, shown)
-        return _remembered(note, met)
-    seen = [(each, open_note(each, vkeys)) for each in (before.first or before.note, before.note)]
-    if any(replace(before, note=each, first=None) != _remembered(each, known) for each, known in seen):
+        return _remembered(met)
+    first, latest = (read_signed(each, vkeys) for each in (before.first or before.note, before.note))
+    if any(replace(before, note=each.note, first=None) != _remembered(each) for each in (first, latest)):
         raise MalformedError("witness-damaged")
-    for each, known in seen:
-        kind = _contradicted(known, met)
-        if kind is not None:
-            return Contradiction(kind, each, note)
+    found = contradiction(first, met) or contradiction(latest, met)
+    if found is not None:
+        return found
     if met.checkpoint.size < before.size:
         return before
     _check_continues(before.size, before.root, met.checkpoint, shown)
     if met.checkpoint.size > before.size:
-        return _remembered(note, met)
-    (first, earliest), (_, latest) = seen
-    if _is_later(met, latest):
-        return replace(before, note=note, first=first)
-    return replace(before, first=note) if _is_later(earliest, met) else before
-
-
-def contradiction(remembered: bytes, met: bytes, vkeys: Collection[Vkey]) -> Contradiction | None:
-    """How two notes of one journal contradict each other by themselves, without any proof; None if they do not.
-
-    Moments are those of the journal's ML-DSA-44 signatures, to the second; two of the same second tell no order.
-    Raises what `open_note` raises, and `MalformedError` (wrong-origin for notes of two journals).
-    """
-    kind = _contradicted(open_note(remembered, vkeys), open_note(met, vkeys))
-    return None if kind is None else Contradiction(kind, remembered, met)
+        return _remembered(met)
+    if met.at > latest.at:
+        return replace(before, note=note, first=first.note)
+    return replace(before, first=note) if met.at < first.at else before
 
 
 def cosign(name: str, key: CosigningKey, witnessed: Witnessed, at: datetime) -> NoteSignature:
@@ -145,23 +118,9 @@ def verify_cosignature(
     return verified
 
 
-def _contradicted(first: OpenedNote, second: OpenedNote) -> Literal["fork", "rollback"] | None:
-    one, other = first.checkpoint, second.checkpoint
-    if one.origin != other.origin:
-        raise MalformedError("wrong-origin")
-    if one.size == other.size:
-        return None if one.root == other.root else "fork"
-    larger, smaller = (first, second) if one.size > other.size else (second, first)
-    return "rollback" if _is_later(smaller, larger) else None
-
-
-def _is_later(note: OpenedNote, than: OpenedNote) -> bool:
-    return note.signed_at is not None and than.signed_at is not None and note.signed_at > than.signed_at
-
-
-def _remembered(note: bytes, opened: OpenedNote) -> Witnessed:
-    checkpoint = opened.checkpoint
-    return Witnessed(checkpoint.origin, checkpoint.size, checkpoint.root, note)
+def _remembered(signed: Signed) -> Witnessed:
+    checkpoint = signed.checkpoint
+    return Witnessed(checkpoint.origin, checkpoint.size, checkpoint.root, signed.note)
 
 
 def _check_continues(old_size: int, old_root: bytes, new: Checkpoint, shown: Sequence[bytes] | NewLeaves) -> None:

@@ -13,23 +13,21 @@ from types import MappingProxyType
 from typing import Final
 
 from journal.cosignatures import NoteSignature, parse_signatures
-from journal.notes import MAX_NOTE, parse_note
+from journal.notes import MAX_NOTE
 from journal.tree import HASH_SIZE, MAX_SIZE
-from journal.vkeys import b64, from_b64
 from keys.errors import MalformedError
+from keys.vkeys import b64, from_b64
 
 __all__ = [
     "ADD_CHECKPOINT",
     "MAX_ANSWER",
     "MAX_PROOF_LINES",
-    "MAX_REQUEST",
     "SIZE_TYPE",
     "AddCheckpoint",
     "Behind",
     "Cosigned",
     "Declined",
     "hash_lines",
-    "parse_add_checkpoint",
     "parse_answer",
     "parse_hash_lines",
 ]
@@ -40,8 +38,6 @@ SIZE_TYPE: Final = "text/x.tlog.size"
 """The content type of the answer 409 that tells a size."""
 MAX_PROOF_LINES: Final = 63
 """Hashes of the longest consistency proof that a request may carry."""
-MAX_REQUEST: Final = MAX_NOTE + 64 * 48
-"""Bytes of the largest request."""
 MAX_ANSWER: Final = MAX_NOTE
 """Bytes of the largest answer that is read."""
 _SIZE = re.compile(r"0|[1-9][0-9]{0,15}", re.ASCII)
@@ -103,26 +99,6 @@ _REFUSALS: Final[Mapping[int, Declined]] = MappingProxyType(
         422: Declined("witness-refuses-the-proof"),
     }
 )
-
-
-def parse_add_checkpoint(body: bytes) -> AddCheckpoint:
-    """Read a request; the note in it is read, not verified.
-
-    Raises `MalformedError`: too-large, wrong-witness-request, too-many-hashes, and what `parse_note` raises.
-    """
-    if len(body) > MAX_REQUEST:
-        raise MalformedError("too-large")
-    head, blank, note = body.partition(b"\n\n")
-    try:
-        first, *lines = head.decode("ascii").split("\n")
-    except UnicodeDecodeError:
-        raise MalformedError("wrong-witness-request") from None
-    size = _size(first.removeprefix("old "))
-    if not blank or not first.startswith("old ") or size is None:
-        raise MalformedError("wrong-witness-request")
-    proof = parse_hash_lines(lines, limit=MAX_PROOF_LINES)
-    parse_note(note)
-    return AddCheckpoint(size, proof, note)
 
 
 def parse_answer(status: int, content_type: str, body: bytes) -> Cosigned | Behind | Declined:

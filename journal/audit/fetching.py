@@ -13,11 +13,12 @@ from typing import Final
 from journal.bundle import Bundle
 from journal.enriching import Enriched, Openings, enrich
 from journal.entries import Opening
-from journal.growing import FetchMany, Grown, grow
+from journal.gathering import FetchMany
+from journal.growing import Grown, grow
 from journal.layout import MAX_LINE, read_opening
 from journal.mirror import Mirror
+from journal.pins import Pins
 from journal.republishing import Fetch
-from journal.vkeys import Vkey
 from keys.errors import FileError, about
 
 __all__ = ["Fetched", "fetch_journal"]
@@ -36,7 +37,7 @@ class Fetched:
     enriched: Enriched | None
 
 
-def fetch_journal(fetch: Fetch, folder: Path, vkeys: tuple[Vkey, ...], openings: Sequence[Path], bar: Bar) -> Fetched:
+def fetch_journal(fetch: Fetch, folder: Path, pins: Pins, openings: Sequence[Path], bar: Bar) -> Fetched:
     """Bring the mirror in `folder` up to date with what `fetch` gives, then add `openings` to it.
 
     Raises `ContradictedError`; `DownloadError`, `FileError`, `MalformedError` and `ForgedError` as `grow` and `enrich`
@@ -48,8 +49,8 @@ def fetch_journal(fetch: Fetch, folder: Path, vkeys: tuple[Vkey, ...], openings:
         stack.callback(mirror.close)
         bundles, lines = _opened(openings, stack)
         many = stack.enter_context(_together(fetch))
-        grown = grow(mirror, fetch, many, vkeys, bar("audit.fetching"))
-        enriched = enrich(mirror, grown.newest, lines, bundles, bar("audit.adding")) if openings else None
+        grown = grow(mirror, fetch, many, pins, bar("audit.fetching"))
+        enriched = enrich(mirror, grown.shards, lines, bundles, bar("audit.adding")) if openings else None
         return Fetched(grown, enriched)
 
 

@@ -9,9 +9,9 @@ import typer
 
 from journal.audit.fetching import Fetched
 from journal.audit.program import TERMINAL, word
+from journal.contradictions import Contradiction
 from journal.convictions import Conviction
 from journal.evidence import Evidence
-from journal.publication import Contradiction
 from keys.documents import format_time
 
 __all__ = ["tell_contradicted", "tell_contradiction", "tell_conviction", "tell_fetched"]
@@ -22,14 +22,20 @@ def tell_fetched(fetched: Fetched, *, as_json: bool) -> None:
     grown, enriched = fetched.grown, fetched.enriched
     checkpoint, at = grown.newest.checkpoint, format_time(grown.newest.at)
     if as_json:
-        told: dict[str, object] = {"v": 1, "fetched": True, "origin": checkpoint.origin, "size": checkpoint.size}
-        told |= {"before": grown.before, "signed_at": at, "tiles": grown.tiles, "checkpoints": grown.checkpoints}
+        told: dict[str, object] = {"v": 1, "fetched": True, "origin": checkpoint.origin, "size": grown.size}
+        told |= {
+            "shards": len(grown.shards),
+            "before": grown.before,
+            "signed_at": at,
+            "tiles": grown.tiles,
+            "checkpoints": grown.checkpoints,
+        }
         if enriched is not None:
             told |= {"openings": enriched.openings, "documents": enriched.documents, "left": enriched.left}
         typer.echo(json.dumps(told, indent=2))
         return
     before = word("audit.first-visit") if grown.before is None else word("audit.before", size=grown.before)
-    TERMINAL.say("audit.fetched", origin=checkpoint.origin, size=checkpoint.size, at=at, before=before)
+    TERMINAL.say("audit.fetched", origin=checkpoint.origin, size=grown.size, at=at, before=before)
     TERMINAL.say("audit.fetched-files", tiles=grown.tiles, checkpoints=grown.checkpoints)
     if enriched is not None:
         TERMINAL.say("audit.added", openings=enriched.openings, documents=enriched.documents, left=enriched.left)
@@ -49,8 +55,9 @@ def tell_contradicted(found: Contradiction, evidence: Sequence[str], *, as_json:
 
 def tell_contradiction(found: Contradiction) -> None:
     """Two checkpoints that cannot both be honest."""
-    told = {"first": found.first.checkpoint.size, "first_at": format_time(found.first.at)}
-    told |= {"second": found.second.checkpoint.size, "second_at": format_time(found.second.at)}
+    first, second = found.in_time
+    told = {"first": first.checkpoint.size, "first_at": format_time(first.at)}
+    told |= {"second": second.checkpoint.size, "second_at": format_time(second.at)}
     TERMINAL.say(f"audit.contradiction.{found.kind}", **told)
 
 

@@ -13,8 +13,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from journal.pins import MAX_PINS, pinned_receipts, read_pins, read_vkeys
-from journal.vkeys import Vkey
+from journal.pins import MAX_PINS, Pins, pinned_receipts, read_pins, read_vkeys
+from journal.shards import first_shard
 from keys.errors import FileError, MalformedError, PasserelleError, about
 from keys.files import read_file
 from keys.identity import Verifier
@@ -41,8 +41,10 @@ TERMINAL = Terminal("passerelle-audit", "journal", "consent")
 word = TERMINAL.word
 app = TERMINAL.app("audit.help")
 
-_QUESTIONS = frozenset({"since-is-newer", "agreement-unknown", "not-a-journal-url", "fetch-needs-extra"})
-"""What is wrong with a question, although only the bundle or the gateway shows it."""
+_QUESTIONS = frozenset(
+    {"since-is-newer", "agreement-unknown", "not-a-journal-url", "fetch-needs-extra", "second-process-ended"}
+)
+"""What is wrong with a question, or this machine too small for it, although only the bundle or the gateway shows it."""
 
 Tell: TypeAlias = Callable[[int, int], object]
 """Told how many of how many are done."""
@@ -61,9 +63,9 @@ EvidenceFolder: TypeAlias = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Pinned:
-    """What the auditor trusts: the journal's two keys, and the file they came from if they came from one."""
+    """What the auditor trusts: the journal's first shard, later ones that are listed, and the file they came from."""
 
-    vkeys: tuple[Vkey, ...]
+    journal: Pins
     file: Path | None
 
     @property
@@ -78,12 +80,14 @@ class Pinned:
 def pinned(vkeys: Sequence[str] | None, pins: Path | None) -> Pinned:
     """The keys to verify with, from exactly one of the two options.
 
+    By hand only the two keys of the first shard are given: a journal that goes on leads to its others.
+
     Raises `MalformedError` (which-keys) and what `read_vkeys`, `read_pins` and `read_file` raise.
     """
     if bool(vkeys) == (pins is not None):
         raise MalformedError("which-keys")
     if pins is None:
-        return Pinned(read_vkeys(vkeys or ()), None)
+        return Pinned(Pins(first_shard(read_vkeys(vkeys or ()))), None)
     with about(pins):
         return Pinned(read_pins(read_file(pins, limit=MAX_PINS)), pins)
 

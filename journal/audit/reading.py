@@ -7,46 +7,39 @@ here as well, without them the reader is told that nobody did.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
-from datetime import datetime
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Final
 
 from journal.bundle import Bundle
 from journal.entries import CLEAR, ClearLeaf, Entry, Opening, commitment_leaf, open_leaf, read_leaf
 from journal.erasures import Erasure, read_erasure
 from journal.invariants.two_people import TwoPeople, broker_of
-from journal.notes import Checkpoint, parse_note
-from journal.publication import open_signed
+from journal.pins import Pins
+from journal.succession import Leg, follow, follow_unchecked
 from journal.tiles import WIDTH
 from journal.unread import Unread
-from journal.vkeys import Vkey
 from keys.errors import PasserelleError
 
-__all__ = ["Reading", "checkpoint_of"]
+__all__ = ["Reading", "legs_of"]
 
 _ERASURE: Final = "erasure"
 
 
-def checkpoint_of(bundle: Bundle, vkeys: Collection[Vkey]) -> tuple[Checkpoint, datetime | None]:
-    """The newest checkpoint of a bundle; its signatures are checked, and its time told, if there are keys to do so.
+def legs_of(bundle: Bundle, pins: Pins | None) -> tuple[Leg, ...]:
+    """The shards of a bundle; their signatures are checked, and their times told, if there are keys to do so.
 
-    Raises `ForgedError` (wrong-origin, signature-missing, signature-does-not-hold) and `MalformedError`.
+    Raises as `follow` does.
     """
-    data = bundle.checkpoint()
-    if not vkeys:
-        return parse_note(data).checkpoint, None
-    signed = open_signed(data, vkeys)
-    return signed.checkpoint, signed.at
+    return follow_unchecked(bundle) if pins is None else follow(bundle, pins)
 
 
 class Reading:
     """One pass over the entries of a bundle; once it is over, `unread` and `erasures` tell what it did not show."""
 
-    def __init__(self, bundle: Bundle, checkpoint: Checkpoint) -> None:
-        self._bundle = bundle
-        self._checkpoint = checkpoint
+    def __init__(self, legs: Sequence[Leg]) -> None:
+        self._legs = legs
         self.unread = Unread()
-        self._two_people = TwoPeople(broker_of(checkpoint.origin), self.unread)
+        self._two_people = TwoPeople(broker_of(legs[0].checkpoint.origin), self.unread)
         self.erasures: list[tuple[Entry, Erasure]] = []
         """The erasures that are shown, each with what its entry carries."""
 
@@ -58,9 +51,9 @@ class Reading:
         """
         # Nothing that is written with an escape passes unread because it was looked for as plain text.
         wanted = re.compile("|".join(map(re.escape, (*texts, _ERASURE, "\\"))).encode())
-        for index, leaf, opening in self._bundle.leaves(self._checkpoint):
+        for index, leaf, opening in self._leaves():
             if progress is not None and index % WIDTH == 0:
-                progress(index, self._checkpoint.size)
+                progress(index, self._legs[-1].end)
             data = _said(leaf, opening)
             sought = data is not None and wanted.search(data) is not None
             entry = _read(index, leaf, opening) if sought else None
@@ -69,6 +62,14 @@ class Reading:
             self.unread.add(read=data is not None and (entry is not None or not sought))
             if entry is not None:
                 yield entry
+
+    def _leaves(self) -> Iterator[tuple[int, bytes, Opening | None]]:
+        """Every leaf that is shown, those of entries that are lost to the gateway included."""
+        end = 0
+        for leg in self._legs:
+            self.unread.skip(leg.start - end)
+            yield from leg.leaves()
+            end = leg.end
 
     def _follow_erasure(self, entry: Entry) -> None:
         if entry.type == _ERASURE and not list(self._two_people.examine(entry)):

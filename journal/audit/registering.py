@@ -19,7 +19,7 @@ from journal.audit.program import (
     understood,
     word,
 )
-from journal.audit.reading import checkpoint_of
+from journal.audit.reading import legs_of
 from journal.audit.registers import make_registers
 from journal.bundle import open_bundle
 
@@ -42,12 +42,12 @@ def registers(
 ) -> None:
     """Write the registers into a folder, and say what each of them is and how many rows it has."""
     with understood():
-        vkeys = pinned(vkey, pins).vkeys if vkey or pins else ()
+        trusted = pinned(vkey, pins).journal if vkey or pins else None
     with answering("audit.not-reliable", as_json=False), open_bundle(bundle) as opened:
-        checkpoint, signed_at = checkpoint_of(opened, vkeys)
+        legs = legs_of(opened, trusted)
         with bars(quiet=False) as bar:
             told = bar("audit.progress")
-            made = make_registers(opened, checkpoint, folder, form.value, until=signed_at, progress=told)
+            made = make_registers(opened, legs, folder, form.value, until=legs[-1].at, progress=told)
     for name, count in made.rows.items():
         what = {"file": f"{name}.{form.value}", "what": word(f"audit.register.{name}")}
         TERMINAL.say("audit.registers.written", **what, count=count)
@@ -55,5 +55,7 @@ def registers(
         TERMINAL.say("audit.registers.withheld", count=made.withheld)
     if made.erased:
         TERMINAL.say("audit.registers.erased", count=made.erased)
+    if made.lost:
+        TERMINAL.say("audit.registers.lost", count=made.lost)
     TERMINAL.say("audit.registers.private")
-    TERMINAL.say("audit.registers.signed" if vkeys else "audit.story.unsigned")
+    TERMINAL.say("audit.registers.signed" if trusted else "audit.story.unsigned")

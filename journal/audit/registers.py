@@ -6,7 +6,7 @@ that is not.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -24,7 +24,7 @@ from journal.audit.understandings import Understandings
 from journal.audit.urgencies import Urgencies
 from journal.bundle import Bundle
 from journal.entries import Entry
-from journal.notes import Checkpoint
+from journal.succession import Leg
 from keys.documents import format_time
 
 __all__ = ["Made", "make_registers"]
@@ -61,32 +61,34 @@ class Made:
     rows: Mapping[str, int]
     withheld: int
     erased: int
+    lost: int
 
 
 def make_registers(
     bundle: Bundle,
-    checkpoint: Checkpoint,
+    legs: Sequence[Leg],
     folder: Path,
     form: Form,
     *,
     until: datetime | None,
     progress: Callable[[int, int], object] | None = None,
 ) -> Made:
-    """Write every register of a bundle into files of their own in `folder`.
+    """Write every register of a bundle, of all its shards `legs`, into files of their own in `folder`.
 
     `until` is the moment at which emergencies are looked at, the latest that the bundle tells by default. Raises
     `FileError` (file-exists, file-unwritable) and what reading a bundle raises; then no file stays.
     """
     collected = _Collected(bundle)
-    reading = Reading(bundle, checkpoint)
-    about = {"origin": checkpoint.origin, "size": checkpoint.size}
+    reading = Reading(legs)
+    about = {"origin": legs[-1].checkpoint.origin, "size": legs[-1].end}
     with writers(collected.tables, folder, form, about) as written:
         for entry in reading.entries(_TYPES, progress):
             collected.take(entry, written["communications"])
         collected.finish(written, until)
         _tell_not_shown(reading, written["not-shown"])
     rows = {name: writer.count for name, writer in written.items()}
-    return Made(rows, reading.unread.withheld, reading.unread.erased)
+    unread = reading.unread
+    return Made(rows, unread.withheld, unread.erased, sum(last - first + 1 for first, last in unread.lost))
 
 
 class _Collected:
@@ -177,9 +179,12 @@ def _incident_row(line: Line) -> Row:
 def _tell_not_shown(reading: Reading, writer: Writer) -> None:
     """What the registers cannot hold: what was erased, by whose order, and what was not given to this reader."""
     for entry, erasure in reading.erasures:
-        told: Row = {"why": "erased", "erasure": entry.index, "time": format_time(entry.time), "by": erasure.by}
+        why = "ordered" if erasure.ordered else "erased"
+        told: Row = {"why": why, "erasure": entry.index, "time": format_time(entry.time), "by": erasure.by}
         for first, last in erasure.ranges:
             writer.add({**told, "first": first, "last": last, "erasure-ground": erasure.ground})
     for first, last, erased in reading.unread.ranges():
         if not erased:
             writer.add({"first": first, "last": last, "why": "withheld"})
+    for first, last in reading.unread.lost:
+        writer.add({"first": first, "last": last, "why": "lost"})

@@ -49,6 +49,7 @@ class Sentences:
         """Take the statements that entries name from `bundle`, and who is who from `names`."""
         self._bundle = bundle
         self._names = names
+        self._registered: set[tuple[str | None, int | None]] = set()
         self._statements = lru_cache(maxsize=_KEPT)(self._read_statement)
 
     def tell(self, entry: Entry) -> Told:
@@ -86,6 +87,10 @@ class Sentences:
         until = moment(entry.expires) if entry.expires else "–"
         about = {"statement": entry.statement or "–", "version": entry.version or "–", "until": until}
         key = "consent" if entry.version == 1 else "consent-version"
+        version = (entry.statement, entry.version)
+        if version in self._registered:
+            return Told(self._say("consent-confirmed", entry, **about))
+        self._registered.add(version)
         return Told(self._say(key, entry, **about), tuple(self._granted(entry)))
 
     def _granted(self, entry: Entry) -> Iterator[str]:
@@ -201,7 +206,8 @@ class Sentences:
         except PasserelleError:
             return self._plain(entry)  # as above
         count = sum(last - first + 1 for first, last in erasure.ranges)
-        return Told(self._say("erasure", entry, count=count, by=erasure.by, ground=erasure.ground))
+        kind = "erasure-ordered" if erasure.ordered else "erasure"
+        return Told(self._say(kind, entry, count=count, by=erasure.by, ground=erasure.ground))
 
 
 _PLAIN: Final[Mapping[str, str]] = {

@@ -5,7 +5,7 @@ Two passes over the bundle: the first finds what names it, the second what those
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,10 +13,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from consent.identifiers import AgreementId, AgreementRef, EnvelopeId, ReferralId, StatementId, agreement_id_of
 from journal.audit.reading import Reading
-from journal.bundle import Bundle
 from journal.entries import Entry
 from journal.erasures import Erasure
-from journal.notes import Checkpoint
+from journal.succession import Leg
 from journal.unread import Unread
 from keys.errors import MalformedError, PasserelleError
 
@@ -90,21 +89,19 @@ def kind_of(subject: str) -> str:
     raise MalformedError("not-an-identifier")
 
 
-def story_of(
-    bundle: Bundle, checkpoint: Checkpoint, subject: str, progress: Callable[[int, int], object] | None = None
-) -> Story:
-    """Gather what a bundle shows about `subject`.
+def story_of(legs: Sequence[Leg], subject: str, progress: Callable[[int, int], object] | None = None) -> Story:
+    """Gather what the shards of a bundle show about `subject`.
 
     Raises `MalformedError` (not-an-identifier), `NothingShownError` (nothing-shown), and what reading raises.
     """
     kind = kind_of(subject)
     named = _Named()
-    for entry in Reading(bundle, checkpoint).entries((subject,), _half(progress, 0)):
+    for entry in Reading(legs).entries((subject,), _half(progress, 0)):
         # A referral that continues this one is told of, and is another story.
         if _names(entry, kind, subject) and entry.part_of != subject:
             named.add(entry)
-    reading = Reading(bundle, checkpoint)
-    entries = reading.entries(_texts(kind, subject, named), _half(progress, checkpoint.size))
+    reading = Reading(legs)
+    entries = reading.entries(_texts(kind, subject, named), _half(progress, legs[-1].end))
     found = [entry for entry in entries if _names(entry, kind, subject) or _belongs(entry, kind, named)]
     if not found:
         raise NothingShownError("nothing-shown")

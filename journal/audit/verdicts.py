@@ -26,7 +26,7 @@ def tell(found: Verification, evidence: Sequence[str]) -> None:
     _tell_findings(found.replay)
     _tell_contradictions(found)
     if found.confirmed is not None:
-        _tell_confirmed(found.confirmed, found.newest.checkpoint.size)
+        _tell_confirmed(found.confirmed, found.replay.size)
     if found.continued is not None:
         _tell_continued(found.continued)
     if found.honoured is not None:
@@ -38,28 +38,48 @@ def tell(found: Verification, evidence: Sequence[str]) -> None:
 
 
 def _tell_read(found: Verification) -> None:
-    checkpoint, counted = found.newest.checkpoint, found.replay.counted
-    TERMINAL.say("audit.journal", origin=checkpoint.origin, size=checkpoint.size, at=format_time(found.newest.at))
+    counted = found.replay.counted
+    _tell_shards(found.replay)
     TERMINAL.say("audit.read", clear=counted.clear, opened=counted.opened)
     subjects = {name: getattr(counted, name) for name in ("chains", "agreements", "consents", "referrals", "envelopes")}
     TERMINAL.say("audit.subjects", **subjects)
-    if found.publication is None:
-        TERMINAL.say("audit.not-archived")
-    else:
-        TERMINAL.say("audit.archived", count=len(found.publication.sizes))
-    if found.publication is not None and found.publication.beyond:
-        TERMINAL.say("audit.beyond", count=found.publication.beyond)
+    _tell_published(found)
     if counted.unread:
         TERMINAL.say("audit.unread", count=counted.unread)
     if counted.erased:
         TERMINAL.say("audit.erased", count=counted.erased)
+    for first, last in found.replay.lost:
+        TERMINAL.say("audit.lost", first=first, last=last)
+
+
+def _tell_shards(report: AuditReport) -> None:
+    """Of which checkpoints everything else is told."""
+    for each in report.shards:
+        told = {"origin": each.shard.origin, "size": each.checkpoint.size, "at": format_time(each.signed_at)}
+        if len(report.shards) == 1:
+            TERMINAL.say("audit.journal", **told)
+        else:
+            key = "audit.shard-restarted" if each.restarted else "audit.shard"
+            TERMINAL.say(key, number=each.shard.number, start=each.shard.start, **told)
+    if len(report.shards) > 1:
+        TERMINAL.say("audit.shards", count=len(report.shards), size=report.size)
+
+
+def _tell_published(found: Verification) -> None:
+    if found.published is None:
+        TERMINAL.say("audit.not-archived")
+        return
+    TERMINAL.say("audit.archived", count=sum(len(each.sizes) for each in found.published))
+    beyond = sum(each.beyond for each in found.published)
+    if beyond:
+        TERMINAL.say("audit.beyond", count=beyond)
 
 
 def _result(found: Verification, promise: str) -> str:
     """Whether a promise was kept; of one about things that the file does not show, nobody can say so."""
     if broken := found.replay.broken.get(promise, 0):
         return word("audit.broken", count=broken)
-    unshown = {"I6": found.publication is None, "I8": "statistics-not-shown" in found.replay.unjudged}
+    unshown = {"I6": found.published is None, "I8": "statistics-not-shown" in found.replay.unjudged}
     return word("audit.not-judged" if unshown.get(promise) else "audit.kept")
 
 
@@ -102,6 +122,8 @@ def _tell_continued(continued: Continued) -> None:
     TERMINAL.say("audit.since-held", size=continued.size)
     if continued.erased:
         TERMINAL.say("audit.since-erased", count=continued.erased)
+    if continued.lost:
+        TERMINAL.say("audit.since-lost", count=continued.lost)
     for first, last in continued.vanished[:_LISTED]:
         TERMINAL.say("audit.since-vanished", first=first, last=last)
     if len(continued.vanished) > _LISTED:
@@ -110,6 +132,8 @@ def _tell_continued(continued: Continued) -> None:
 
 def _tell_honoured(honoured: Honoured) -> None:
     TERMINAL.say("audit.receipts-read", count=honoured.count, foreign=honoured.foreign, pending=honoured.pending)
+    if honoured.lost:
+        TERMINAL.say("audit.receipts-lost", count=honoured.lost)
     for breach in honoured.breaches[:_LISTED]:
         TERMINAL.say(f"audit.breach.{breach.kind}", index=breach.promised.index, place=breach.promised.place)
     if len(honoured.breaches) > _LISTED:

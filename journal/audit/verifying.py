@@ -6,177 +6,124 @@ which a process of its own verifies when there are many.
 
 from __future__ import annotations
 
-import multiprocessing
-import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
-from multiprocessing.connection import Connection
-from pathlib import Path
-from typing import Final
 
+from journal.audit.archives import reading_archives
+from journal.audit.earlier import compare, earlier_state
 from journal.audit.quorums import QuorumWatch
-from journal.audit.verification import Continued, Honoured, Question, Verification
-from journal.bundle import Bundle, open_bundle
+from journal.audit.verification import Continued, Honoured, Question, ShardVerified, Verification
+from journal.bundle import open_bundle
 from journal.continuity import OpeningsContinued
-from journal.entries import Opening
+from journal.entries import Entry
 from journal.invariants.findings import Unjudged, Violation
-from journal.notes import MAX_NOTE
-from journal.publication import (
-    Contradiction,
-    EntryTimes,
-    Late,
-    Publication,
-    Signed,
-    contradiction,
-    late_entries,
-    open_signed,
-    read_publication,
-    root_at,
-)
-from journal.receipts import ReceiptsHonoured
-from journal.replay import Watch, verify
+from journal.publication import EntryTimes, Late, Publication, late_entries
+from journal.receipts import Ended, Promised, ReceiptsHonoured, judge_beyond
+from journal.replay import Watch, replayed
 from journal.report import MAX_LISTED, AuditReport
-from journal.tiles import TileReader
-from journal.vkeys import Vkey
-from keys.errors import Fault, FileError, MalformedError, PasserelleError, about
-from keys.files import read_file
+from journal.shards import RESTART_BLUR
+from journal.succession import SignedLeg, follow
+from keys.errors import Fault
 
-__all__ = ["earlier_state", "verify_bundle"]
-
-_WORTH_A_PROCESS: Final = 20_000
-"""Entries from which on a second process pays: starting one takes about as long as a thousand checkpoints."""
+__all__ = ["verify_bundle"]
 
 
 def verify_bundle(question: Question) -> Verification:
     """Verify what lies at `question.path`.
 
-    What was broken is a value. Raises `FileError`, `MalformedError` and `ForgedError` as `open_bundle`, `verify` and
-    `read_publication` do, and `MalformedError` (since-is-newer) for an earlier state that is not earlier.
+    What was broken is a value. Raises `FileError`, `MalformedError` and `ForgedError` as `open_bundle`, `follow`,
+    `replayed`, `compare` and `reading_archives` do.
     """
     with open_bundle(question.path) as bundle, ExitStack() as stack:
-        newest = open_signed(bundle.checkpoint(), question.vkeys)
-        before = stack.enter_context(earlier_state(question.since, question.vkeys)) if question.since else None
-        contradictions = _against(before[0], newest, bundle) if before else []
-        published = stack.enter_context(_publication(question, bundle, newest))
-        times, receipts = EntryTimes(), ReceiptsHonoured(newest.checkpoint.origin, question.receipts)
-        quorum = QuorumWatch(question.quorum)
-        openings = OpeningsContinued(before[1]) if before else None
-        watching: list[Watch] = [lambda _index, _leaf, entry: times.add(entry.time if entry else None), receipts.take]
-        watching += [quorum.take, *([openings.take] if openings else [])]
-        replay = verify(bundle, question.vkeys, progress=question.progress, watching=watching)
-        publication = published()
-        contradictions += publication.contradictions if publication else []
-        replay, late = _with_publication(replay, times, publication, newest)
+        legs = follow(bundle, question.pins)
+        before = stack.enter_context(earlier_state(question.since, question.pins, legs)) if question.since else None
+        contradictions = compare(before.legs, legs) if before else []
+        archives = stack.enter_context(reading_archives(question, legs))
+        shards, quorum = _Shards(legs, question.receipts), QuorumWatch(question.quorum)
+        openings = OpeningsContinued(before.openings) if before else None
+        watching: list[Watch] = [shards.take, quorum.take, *([openings.take] if openings else [])]
+        replay = replayed(bundle, legs, progress=question.progress, watching=watching)
+        published = archives()
+        contradictions += [found for each in published if each for found in each.contradictions]
+        replay, late = shards.with_publication(replay, published)
         return Verification(
-            newest=newest,
+            shards=tuple(ShardVerified(leg.shard, leg.newest, each) for leg, each in zip(legs, published, strict=True)),
             replay=replay,
-            publication=publication,
             contradictions=tuple(contradictions),
-            confirmed=quorum.confirmed(bundle, newest, question.vkeys),
-            continued=_continued(before[0], openings) if before and openings else None,
-            honoured=_honoured(receipts, newest, publication) if question.receipts else None,
+            confirmed=quorum.confirmed(legs),
+            continued=_continued(before.size, openings) if before and openings else None,
+            honoured=shards.honoured(published) if question.receipts else None,
             late=late,
         )
 
 
-@contextmanager
-def earlier_state(path: Path, vkeys: tuple[Vkey, ...]) -> Iterator[tuple[Signed, Iterator[tuple[int, Opening]]]]:
-    """The checkpoint of an earlier bundle or mirror with its openings; of a checkpoint kept alone, without any.
+class _Shards:
+    """What is remembered of the entries for each shard: when they were made, and whether its receipts were honoured."""
 
-    Raises as `open_bundle` and `open_signed` do; errors name the path.
+    def __init__(self, legs: Sequence[SignedLeg], receipts: Sequence[Promised]) -> None:
+        self._legs = legs
+        self._times = [EntryTimes() for _ in legs]
+        self._receipts = [ReceiptsHonoured(leg.shard, receipts) for leg in legs]
+        self._brought = receipts
+        self._origins = {leg.shard.origin for leg in legs}
+        self._at = 0
+
+    def take(self, index: int, leaf: bytes, entry: Entry | None) -> None:
+        """One entry of the journal."""
+        while self._at + 1 < len(self._legs) and index >= self._legs[self._at + 1].start:
+            self._at += 1
+        self._times[self._at].add(entry.time if entry else None)
+        self._receipts[self._at].take(index, leaf, entry)
+
+    def with_publication(
+        self, replay: AuditReport, published: Sequence[Publication | None]
+    ) -> tuple[AuditReport, tuple[Late, ...]]:
+        """The report of the replay with the entries that were published too late, and the first of those.
+
+        Of entries that may have been late and of which nothing shows it, it says how many could not be judged. Of a
+        shard whose archived checkpoints are not shown nobody can tell when anything became visible; the verification
+        says so.
+        """
+        fault, unknown = Fault("published-late", "/time"), Unjudged("publication-not-shown")
+        late, count, unshown = [], 0, 0
+        for leg, times, publication in zip(self._legs, self._times, published, strict=True):
+            for each in late_entries(times, publication, leg.newest, leg.start) if publication else ():
+                unshown += each.without is None
+                if each.without is not None:
+                    count += 1
+                    late += [each] if count <= MAX_LISTED else []
+        unjudged = {**replay.unjudged, **({unknown.code: unshown} if unshown else {})}
+        broken = {**replay.broken, **({"I6": replay.broken.get("I6", 0) + count} if count else {})}
+        listed = [*replay.violations, *(Violation("I6", each.index, fault.code, fault.pointer) for each in late)]
+        listed.sort(key=lambda violation: violation.index)
+        return replace(replay, unjudged=unjudged, broken=broken, violations=tuple(listed[:MAX_LISTED])), tuple(late)
+
+    def honoured(self, published: Sequence[Publication | None]) -> Honoured:
+        """What became of the receipts of all shards."""
+        following = [*self._legs[1:], None]
+        judged = [
+            receipts.judge(leg.newest, publication, _ended(leg, after))
+            for receipts, leg, publication, after in zip(self._receipts, self._legs, published, following, strict=True)
+        ]
+        last, elsewhere = self._legs[-1], (each for each in self._brought if each.origin not in self._origins)
+        judged.append(judge_beyond(last.shard, last.newest, elsewhere))
+        count = sum(each.count for each in judged)
+        pending, lost = sum(each.pending for each in judged), sum(each.lost for each in judged)
+        breaches = tuple(breach for each in judged for breach in each.breaches)
+        return Honoured(count, len(self._brought) - count, pending, lost, breaches)
+
+
+def _ended(leg: SignedLeg, after: SignedLeg | None) -> Ended | None:
+    """How a shard ended; of one that was restarted, by when everything that is lost was made.
+
+    The restart is no earlier than the second of the note that it goes on from.
     """
-    with about(path):
-        if path.is_file() and not zipfile.is_zipfile(path):
-            yield open_signed(read_file(path, limit=MAX_NOTE), vkeys), iter(())
-            return
-        with Bundle.open(path) as bundle:
-            yield open_signed(bundle.checkpoint(), vkeys), bundle.openings()
+    if after is None:
+        return None
+    return Ended(leg.start + leg.kept, after.restart.at + RESTART_BLUR if after.restart else None)
 
 
-def _against(before: Signed, newest: Signed, bundle: Bundle) -> list[Contradiction]:
-    """How the new checkpoint contradicts the earlier one, by themselves or by the new tree."""
-    found = contradiction(before, newest)
-    if found is not None:
-        return [found]
-    if before.checkpoint.size > newest.checkpoint.size:
-        raise MalformedError("since-is-newer")
-    reader = TileReader(bundle.tile, newest.checkpoint.size, newest.checkpoint.root)
-    same = root_at(reader, before.checkpoint.size) == before.checkpoint.root
-    return [] if same else [Contradiction("fork", before, newest)]
-
-
-@contextmanager
-def _publication(question: Question, bundle: Bundle, newest: Signed) -> Iterator[Callable[[], Publication | None]]:
-    """What gives the archived checkpoints once they are verified: by then, or meanwhile in another process."""
-    if not bundle.has_checkpoints:
-        yield lambda: None
-    elif not question.background or newest.checkpoint.size < _WORTH_A_PROCESS:
-        yield lambda: read_publication(bundle, newest, question.vkeys)
-    else:
-        # A fresh interpreter: a copy of this one would inherit the thread that draws the bar.
-        context = multiprocessing.get_context("spawn")
-        answers, answering = context.Pipe(duplex=False)
-        work = (question.path, newest, question.vkeys, answering)
-        process = context.Process(target=_read_apart, args=work, daemon=True)
-        process.start()
-        answering.close()
-        try:
-            yield lambda: _answer(answers)
-        finally:
-            process.terminate()
-            process.join()
-            answers.close()
-
-
-def _read_apart(path: Path, newest: Signed, vkeys: tuple[Vkey, ...], answering: Connection) -> None:
-    """Verify the archived checkpoints in a process of its own, and answer with them or with what is wrong."""
-    try:
-        with Bundle.open(path) as bundle:
-            answering.send(read_publication(bundle, newest, vkeys))
-    except PasserelleError as error:
-        answering.send(error)
-
-
-def _answer(answers: Connection) -> Publication:
-    """What the other process found; raises what it raised, and `FileError` (file-unreadable) if it was ended."""
-    try:
-        answer: Publication | PasserelleError = answers.recv()
-    except EOFError:
-        raise FileError("file-unreadable") from None
-    if isinstance(answer, PasserelleError):
-        raise answer
-    return answer
-
-
-def _with_publication(
-    replay: AuditReport, times: EntryTimes, publication: Publication | None, newest: Signed
-) -> tuple[AuditReport, tuple[Late, ...]]:
-    """The report of the replay with the entries that were published too late, and the first of those.
-
-    Of entries that may have been late and of which nothing shows it, it says how many could not be judged.
-    """
-    if publication is None:
-        return replay, ()  # nobody can tell when anything became visible; the verification says so
-    fault, unknown = Fault("published-late", "/time"), Unjudged("publication-not-shown")
-    late, count, unshown = [], 0, 0
-    for each in late_entries(times, publication, newest):
-        unshown += each.without is None
-        if each.without is not None:
-            count += 1
-            late += [each] if count <= MAX_LISTED else []
-    unjudged = {**replay.unjudged, **({unknown.code: unshown} if unshown else {})}
-    broken = {**replay.broken, **({"I6": replay.broken.get("I6", 0) + count} if count else {})}
-    listed = [*replay.violations, *(Violation("I6", each.index, fault.code, fault.pointer) for each in late)]
-    listed.sort(key=lambda violation: violation.index)
-    return replace(replay, unjudged=unjudged, broken=broken, violations=tuple(listed[:MAX_LISTED])), tuple(late)
-
-
-def _continued(before: Signed, openings: OpeningsContinued) -> Continued:
+def _continued(size: int, openings: OpeningsContinued) -> Continued:
     vanished, erased = openings.missing()
-    return Continued(before.checkpoint.size, erased, tuple(vanished))
-
-
-def _honoured(receipts: ReceiptsHonoured, newest: Signed, publication: Publication | None) -> Honoured:
-    breaches, pending = receipts.breaches(newest, publication)
-    return Honoured(receipts.count, receipts.foreign, pending, tuple(breaches))
+    return Continued(size, erased, openings.lost, tuple(vanished))

@@ -94,8 +94,13 @@ class AgreementsSigned:
         return RegisteredAgreement(document, version.sha256, version.state, version.ended_at)
 
     def withheld(self, ref: str) -> bool:
-        """Whether the journal knows the agreement and the bundle does not show it."""
+        """Whether the journal knows the agreement and its text cannot be read from the bundle."""
         return self._governing(ref) is not None and self.standing(ref) is None
+
+    def missing(self, ref: str) -> bool:
+        """Whether the bundle does not hold the agreement at all."""
+        version = self._governing(ref)
+        return version is None or self._file(version.sha256) is None
 
     def _governing(self, ref: str) -> _Version | None:
         return self._in_force.get(agreement_id_of(ref)) or self._versions.get(ref)

@@ -22,8 +22,9 @@ from consent.statement import (
 )
 from journal.bundle import Bundle
 from journal.entries import Entry
-from journal.invariants.findings import Finding, Gaps, refusals
+from journal.invariants.findings import Finding, Gaps, Unjudged, refusals
 from journal.invariants.keychains import KeysTrusted, said_by_broker
+from journal.shards import HAND_OVER, RESTARTED
 from keys.documents import Address
 from keys.errors import Fault, ForgedError, PasserelleError
 from keys.signing import SignedDocument
@@ -56,6 +57,7 @@ class ConsentsStanding:
         self._keys = keys
         self._gaps = gaps
         self._standings: dict[str, _Standing] = {}
+        self._unconfirmed: set[str] = set()
         self._file = partial(bundle.statement, kind=STATEMENT_KIND)
         self._shown = lru_cache(maxsize=_KEPT)(self._read_or_none)
 
@@ -69,16 +71,19 @@ class ConsentsStanding:
 
         Slugs: missing-field, wrong-actor, version-chain, consent-unknown, consent-ended, consent-withdrawn,
         consent-revoked, consent-invalidated, consent-expired, consent-superseded, consent-digest,
-        entry-and-document-differ, and those of `consent.statement`.
+        statement-unconfirmed, entry-and-document-differ, and those of `consent.statement`.
         """
-        if entry.type in {"consent.registered", "consent.withdrawn"}:
+        if entry.type == HAND_OVER and entry.state == RESTARTED:
+            # What ended a consent may be among the entries that were lost: until its issuer says so nobody knows.
+            self._unconfirmed |= {name for name, each in self._standings.items() if each.state == "given"}
+        elif entry.type in {"consent.registered", "consent.withdrawn"}:
             yield from self._register(entry)
         elif entry.type in {"envelope.accepted", "envelope.released"} and entry.statement is not None:
             standing = self._standings.get(entry.statement or "")
             if standing is None:
                 yield self._gaps.absent("consent-unknown", "/statement")
             else:
-                yield from _against(standing, entry)
+                yield from _against(standing, entry, confirmed=entry.statement not in self._unconfirmed)
 
     def known(self, statement: str) -> bool:
         """Whether a readable entry registered this consent."""
@@ -114,6 +119,7 @@ class ConsentsStanding:
         # A withdrawal always counts, however it is written; anything else only where it follows.
         if not isinstance(fault, Fault) or entry.type == "consent.withdrawn":
             self._standings[entry.statement or ""] = new
+            self._unconfirmed.discard(entry.statement or "")
 
     def _unfit(self, old: _Standing | None, new: _Standing, entry: Entry) -> Finding | None:
         """Why this version may not follow what is known."""
@@ -127,7 +133,7 @@ class ConsentsStanding:
             return None if new.version == 1 else self._gaps.absent("version-chain", "/version")
         if old.state != "given":
             return Fault("consent-ended", "/statement")
-        return None if new.version == old.version + 1 else Fault("version-chain", "/version")
+        return _out_of_chain(old, new, confirmed=entry.statement not in self._unconfirmed)
 
     def _verify(self, signed: SignedDocument, entry: Entry, old: _Standing | None, new: _Standing) -> None:
         """Check the document against its issuer's key, the entry, and the version before."""
@@ -138,10 +144,19 @@ class ConsentsStanding:
         if new.expires is not None and new.expires != document.not_after:
             raise ForgedError("entry-and-document-differ", "/not_after")
         before = self._shown(old.sha256) if old else None
-        if old and before:
+        if old and before and new.version == old.version + 1:
             fault = succession_fault(RegisteredStatement(before, old.sha256), document)
             if fault is not None:
                 raise ForgedError(*fault)
+
+
+def _out_of_chain(old: _Standing, new: _Standing, *, confirmed: bool) -> Finding | None:
+    """Why a version may not follow another; after a restart the issuer says again what it said, or what came since."""
+    if new.version == old.version + 1 or (new == old and not confirmed):
+        return None
+    # The versions between the two may be among what was lost.
+    lost = new.version > old.version and not confirmed
+    return Unjudged("version-chain") if lost else Fault("version-chain", "/version")
 
 
 def _wrongly_ended(old: _Standing | None, new: _Standing, entry: Entry) -> Fault | None:
@@ -158,7 +173,7 @@ def _state(entry: Entry) -> str:
     return entry.state or "given"
 
 
-def _against(standing: _Standing, entry: Entry) -> Iterator[Finding]:
+def _against(standing: _Standing, entry: Entry, *, confirmed: bool) -> Iterator[Finding]:
     """The first thing that forbids this passage, in the order of a decision (rules R17 and R16)."""
     answers = entry.type == "envelope.accepted" and entry.from_ != standing.issuer
     cited = entry.version or 0
@@ -170,3 +185,5 @@ def _against(standing: _Standing, entry: Entry) -> Iterator[Finding]:
         yield Fault("consent-superseded", "/version")
     elif cited == standing.version and entry.statement_sha256 != standing.sha256:
         yield Fault("consent-digest", "/statement_sha256")
+    elif not confirmed:
+        yield Fault("statement-unconfirmed", "/statement")

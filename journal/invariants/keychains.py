@@ -14,6 +14,7 @@ from typing import Final
 from consent.identifiers import gateway_address, territory_of
 from journal.entries import Entry
 from journal.invariants.findings import Finding, refusals
+from journal.shards import HAND_OVER, RESTARTED
 from keys.documents import Address
 from keys.errors import ForgedError, MalformedError, UntrustedKeyError
 from keys.identity import RootPublic, Use, Verifier
@@ -35,6 +36,8 @@ class KeysTrusted:
 
     def __init__(self) -> None:
         self._chains: dict[Address, KeyChain] = {}
+        self._journalled: set[str] = set()
+        self._restarted = False
 
     @property
     def count(self) -> int:
@@ -46,7 +49,9 @@ class KeysTrusted:
 
         Slugs: missing-field, entry-and-document-differ, and those of `keys.statements`.
         """
-        if entry.type in {"key.published", "key.revoked"}:
+        if entry.type == HAND_OVER:
+            self._restarted |= entry.state == RESTARTED
+        elif entry.type in {"key.published", "key.revoked"}:
             yield from refusals("/document", partial(self._extend, entry))
         elif entry.type in {"envelope.accepted", "task.transition"} and not said_by_broker(entry):
             yield from refusals("/signer_kid", partial(self._trust, entry, entry.signer_kid, "signing", entry.from_))
@@ -97,6 +102,9 @@ class KeysTrusted:
             raise ForgedError("entry-and-document-differ")
         if not statement.org == entry.actor == entry.from_:
             raise ForgedError("entry-and-document-differ", "/org")
+        if signed.sha256 in self._journalled and self._restarted:
+            return  # its owner cannot know which of its statements were lost, and sends them again
         chain = self._chains.get(statement.org)
         add = chain.extend if chain else KeyChain.start
         self._chains[statement.org] = add(signed, at=entry.time, index=entry.index)
+        self._journalled.add(signed.sha256)

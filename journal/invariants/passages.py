@@ -112,6 +112,12 @@ class Cases:
             self._last = (entry.index, self._put_together(entry))
         return self._last[1]
 
+    def without_agreement(self, ref: str) -> Finding:
+        """What to say of a passage under an agreement that cannot be read: it is missing here, or it is damaged."""
+        if self._agreements.missing(ref):
+            return Unjudged("agreement-not-shown")
+        return Fault("agreement-not-shown", "/agreement_sha256")
+
     def _suspend(self, entry: Entry) -> None:
         """Remember which organisations may not act."""
         if entry.state == "suspended":
@@ -206,7 +212,7 @@ class EvidenceShown:
             yield found
         elif found is not None:
             if "agreement" in found.withheld:
-                yield Fault("agreement-not-shown", "/agreement_sha256")
+                yield self._cases.without_agreement(found.case.header.agreement)
             if "statement" in found.withheld:
                 yield Unjudged("statement-not-shown")
 

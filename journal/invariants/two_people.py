@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
-from typing import Final
+from typing import Annotated, Final
+
+from pydantic import Field, StringConstraints
 
 from consent.identifiers import Author, gateway_address
 from journal.entries import Entry
@@ -18,21 +20,56 @@ from journal.erasures import read_erasure
 from journal.invariants.findings import Finding, refusals
 from journal.invariants.keychains import said_by_broker
 from journal.unread import Unread
-from keys.documents import Address, Document, Version, parse
+from keys.documents import Address, Base64Url, Document, Time, Version, parse
 from keys.errors import Fault, MalformedError
 from keys.signing import MAX_DOCUMENT
+from keys.strictjson import MAX_INTEGER
 
-__all__ = ["ACTS", "TwoPeople", "broker_of"]
+__all__ = ["ACTS", "SettledAlarm", "TwoPeople", "broker_of"]
 
-ACTS: Final = ("admitted", "resumed", "keys-added", "worker-lifted", "in-force", "erasure")
-"""The acts, by the code under which they are counted: who comes in or back, whose keys, what governs, what is gone."""
-_CHANGES: Final = {"key-statements": "keys-added", "emergency-worker-lifted": "worker-lifted"}
+ACTS: Final = (
+    "admitted",
+    "resumed",
+    "keys-added",
+    "worker-lifted",
+    "in-force",
+    "erasure",
+    "erasure-ordered",
+    "alarm-settled",
+)
+"""The acts, by the code under which they are counted.
+
+Who comes in or back, whose keys, what governs, what is gone in its time and what before, which past was called false.
+"""
+_CHANGES: Final = {
+    "key-statements": "keys-added",
+    "emergency-worker-lifted": "worker-lifted",
+    "alarm-settled": "alarm-settled",
+}
 """By the state of an `admin.change`."""
 
 
 class _Worker(Document):
     v: Version
     worker: Author
+
+
+class SettledAlarm(Document):
+    """Which checkpoint an alarm was about, and by a code why it is none.
+
+    `begin` and `end` are the time in which a copy of the database signed, where the operator says that one did.
+    """
+
+    v: Version
+    size: Annotated[int, Field(ge=0, le=MAX_INTEGER)]
+    root: Base64Url
+    reason: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+    begin: Annotated[Time | None, Field(alias="from")] = None
+    end: Annotated[Time | None, Field(alias="until")] = None
+
+
+_DOCUMENTS: Final[dict[str, type[Document]]] = {"worker-lifted": _Worker, "alarm-settled": SettledAlarm}
+"""What an act carries."""
 
 
 def broker_of(origin: str) -> Address | None:
@@ -65,7 +102,8 @@ class TwoPeople:
         faults = list(self._unfit(act, entry))
         yield from faults
         if not faults:
-            self.counted[act] += 1
+            was_ordered = act == "erasure" and read_erasure(entry.document or b"").ordered
+            self.counted["erasure-ordered" if was_ordered else act] += 1
 
     def _act(self, entry: Entry) -> str | None:
         if entry.type == "client.suspended":
@@ -85,11 +123,11 @@ class TwoPeople:
             yield Fault("wrong-actor", "/actor")
         elif act == "erasure":
             yield from refusals("/document", partial(self._erase, entry))
-        elif act == "worker-lifted":
-            yield from refusals("/document", partial(parse, _Worker, entry.document or b"", limit=MAX_DOCUMENT))
+        elif act in _DOCUMENTS:
+            yield from refusals("/document", partial(parse, _DOCUMENTS[act], entry.document or b"", limit=MAX_DOCUMENT))
         elif entry.document is not None:
             yield Fault("unexpected-member", "/document")
-        if act not in {"in-force", "erasure"} and entry.from_ is None:
+        if act not in {"in-force", "erasure", "alarm-settled"} and entry.from_ is None:
             yield Fault("missing-field", "/from")
 
     def _erase(self, entry: Entry) -> None:

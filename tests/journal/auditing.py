@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from journal.audit.verification import Question, Verification
 from journal.audit.verifying import verify_bundle
 from journal.checkpoints import Checkpoint
 from journal.cli import TERMINAL, app
+from journal.pins import PinnedShard
 from journal.receipts import Promised
 from keys import strictjson
 from keys.documents import b64url, format_time
@@ -55,13 +57,20 @@ def audit(*arguments: object) -> int:
     return TERMINAL.run(app, [*map(str, arguments)])
 
 
-def pinned_at(folder: Path) -> Path:
-    """The pins of the broker as a file in a folder, its key for receipts among them."""
-    value = json.loads(pins())
+def pinned_at(folder: Path, later: Sequence[PinnedShard] = ()) -> Path:
+    """The pins of the broker as a file in a folder, its key for receipts among them, and later shards if there are."""
+    value = json.loads(pins([listed_as(each) for each in later] or None))
     value |= {"address": BROKER, "receipts": b64url(RECEIPTS.public_bytes)}
     value["journal"] |= {"origin": ORIGIN, "vkeys": [str(vkey) for vkey in journal_keys().vkeys]}
     (folder / "pins.json").write_bytes(strictjson.dumps(value))
     return folder / "pins.json"
+
+
+def listed_as(pinned: PinnedShard) -> dict[str, object]:
+    """A later shard as the file of pins lists it."""
+    shard = pinned.shard
+    members = {"number": shard.number, "origin": shard.origin, "start": shard.start, "restarted": pinned.restarted}
+    return members | {"vkeys": [str(vkey) for vkey in shard.vkeys]}
 
 
 def folder(parent: Path, name: str) -> Path:

@@ -9,15 +9,19 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from journal.bundle import open_bundle
+from journal.contradictions import open_signed
 from journal.growing import Grown, grow
 from journal.mirror import Mirror
 from journal.notes import Checkpoint, JournalSigner
-from journal.publication import open_signed, read_publication
+from journal.pins import Pins
+from journal.publication import read_publication
+from journal.shards import first_shard
 from keys import strictjson
 from keys.documents import b64url, format_time, parse_time
 from keys.errors import MalformedError
-from tests.journal.builders import ORIGIN, Files, leaves_of
-from tests.journal.ledgers import START, journal_keys
+from tests.journal.builders import Files, leaves_of
+from tests.journal.ledgers import START, Ledger, journal_keys
+from tests.journal.relays import legs, shard_keys
 
 __all__ = [
     "LEAVES",
@@ -28,6 +32,7 @@ __all__ = [
     "LostError",
     "gateway",
     "kept",
+    "shards_of",
     "signed",
     "visit",
     "whole",
@@ -48,7 +53,8 @@ class LostError(Exception):
 
 def signed(files: Files, size: int, at: datetime, signer: JournalSigner | None = None) -> bytes:
     """The note of the first `size` leaves."""
-    return (signer or journal_keys()).sign(Checkpoint(ORIGIN, size, files.root(size)), at)
+    keys = signer or journal_keys()
+    return keys.sign(Checkpoint(keys.origin, size, files.root(size)), at)
 
 
 @dataclass
@@ -63,13 +69,20 @@ class FakeGateway:
     """What is answered under a path instead of the truth."""
     fails_at: int | None = None
     """After how many answers the connection is lost."""
+    start: int = 0
+    """How many leaves the shards before this one have."""
+    later: dict[int, FakeGateway] = field(default_factory=dict)
+    """The shards after this one, by number."""
 
     def __post_init__(self) -> None:
         self.files = Files(list(self.leaves), *self.sizes)
-        self.published = [(size, START + timedelta(seconds=size), self._note(size)) for size in self.sizes]
+        self.published = [(size, self._at(size), self._note(size)) for size in self.sizes]
+
+    def _at(self, size: int) -> datetime:
+        return START + timedelta(seconds=self.start + size)
 
     def _note(self, size: int) -> bytes:
-        return signed(self.files, size, START + timedelta(seconds=size), self.signer)
+        return signed(self.files, size, self._at(size), self.signer)
 
     def __call__(self, path: str, limit: int) -> bytes | None:
         """The bytes under a path, as `Fetch`."""
@@ -82,6 +95,10 @@ class FakeGateway:
         return data
 
     def _truth(self, path: str) -> bytes | None:
+        if path.startswith("shards/"):
+            number, _, beneath = path.removeprefix("shards/").partition("/")
+            shard = self.later.get(int(number))
+            return None if shard is None else shard._truth(beneath)  # noqa: SLF001 - another of the same kind
         if path == "checkpoint":
             return self.published[-1][2]
         if path.startswith("checkpoints?"):
@@ -106,15 +123,15 @@ class FakeGateway:
         return [path for path in self.asked if path.startswith("tile/")]
 
 
-def visit(folder: Path, gateway: Callable[[str, int], bytes | None]) -> Grown:
-    """One visit of a mirror to a gateway."""
+def visit(folder: Path, gateway: Callable[[str, int], bytes | None], pins: Pins | None = None) -> Grown:
+    """One visit of a mirror to a gateway; by default, nothing but the first shard is pinned."""
     mirror = Mirror.make(folder)
 
     def many(asked: Iterable[tuple[str, int]]) -> Iterator[bytes | None]:
         return (gateway(path, limit) for path, limit in asked)
 
     try:
-        return grow(mirror, gateway, many, journal_keys().vkeys)
+        return grow(mirror, gateway, many, pins or Pins(first_shard(journal_keys().vkeys)))
     finally:
         mirror.close()
 
@@ -123,6 +140,23 @@ def gateway(*sizes: int) -> FakeGateway:
     """A gateway that published the journal at these sizes, all of them by default."""
     chosen = sizes or tuple(SIZES)
     return FakeGateway(LEAVES[: chosen[-1]], chosen)
+
+
+def shards_of(ledger: Ledger, *, lost: bool = False) -> FakeGateway:
+    """A gateway that serves every shard of a ledger, published every ten entries and at its end.
+
+    What it lost when it was restored it does not serve, unless `lost`.
+    """
+    leaves = ledger.leaves()
+    made = {}
+    for reach in legs(ledger.entries):
+        count = reach.end - reach.start if lost else reach.held
+        sizes = [*range(10, count, 10), count]
+        ours, signer = leaves[reach.start : reach.start + count], shard_keys(reach.shard.number)
+        made[reach.shard.number] = FakeGateway(ours, sizes, signer, start=reach.start)
+    first = made.pop(1)
+    first.later = made
+    return first
 
 
 def kept(folder: Path) -> dict[str, bytes]:

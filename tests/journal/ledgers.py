@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import cache
 from pathlib import Path
+from typing import Any
 
 from consent.agreement import Agreement
 from consent.statement import ConsentStatement
@@ -14,16 +14,15 @@ from consent.transitions import TRANSITIONS
 from journal.bundle import Bundle, write_bundle
 from journal.entries import Opening, clear_leaf, commitment_leaf, must_be_clear
 from journal.layout import SignedAgreement
-from journal.notes import Checkpoint, JournalSigner
+from journal.notes import JournalSigner
 from journal.replay import verify
 from journal.report import AuditReport
-from keys import strictjson
+from journal.shards import CLOSED, HAND_OVER, OPENED, RESTARTED
 from keys.documents import b64url, encode, format_time, sha256_hex
 from keys.identity import RootPublic, Signer
 from keys.signing import SignedDocument
 from keys.statements import KeyRevocation, PublishedUse, publish, read_statement, revoke
 from tests.builders import (
-    AT,
     BROKER,
     DAY,
     LINE,
@@ -37,10 +36,11 @@ from tests.builders import (
     signed_statement,
     signing_key,
 )
-from tests.journal.builders import ORIGIN, Files, journal_signer
+from tests.journal.relays import START, encoded, journal_keys, legs, restarts, salt, shard_files
 
-START = AT - timedelta(hours=1)
-"""When the journal begins; its entries follow each other by a second."""
+__all__ = ["START", "Found", "Ledger", "Written", "cited", "envelope_id", "journal_keys", "salt"]
+
+
 Found = tuple[str, str, str, str]
 """A violation: the promise, the name of the entry, the slug, the member."""
 
@@ -54,6 +54,8 @@ class Written:
     clear: bool
     shown: bool = True
     raw: bytes | None = None
+    held: int | None = None
+    """Of the first entry of a restarted shard: how many entries of the shard before the broker still has."""
 
 
 @dataclass
@@ -176,19 +178,29 @@ class Ledger:
             members |= own | cited(agreement()) | {"article": "1", "signer_kid": signing_key(actor).kid}
         return self.add(name, "task.transition", actor, **(members | changes))
 
+    def rotate(self) -> Ledger:
+        """Close the shard and open the next one."""
+        number = legs(self.entries)[-1].shard.number
+        self.add(f"closed {number}", HAND_OVER, BROKER, state=CLOSED)
+        return self.add(f"opened {number + 1}", HAND_OVER, BROKER, state=OPENED)
+
+    def restart(self, held: str | int, name: str = "restarted") -> Ledger:
+        """Go on in a new shard after a backup was restored that holds `held` entries, or those before the one named."""
+        place = self.index(held) if isinstance(held, str) else held
+        self.add(name, HAND_OVER, BROKER, state=RESTARTED)
+        self.entries[-1].held = place - legs(self.entries[:-1])[-1].start
+        return self
+
     def leaves(self) -> list[bytes]:
-        """The leaves, in order."""
+        """The leaves, in order, through all shards."""
         return [
             clear_leaf(data) if entry.clear else commitment_leaf(Opening(data, salt(index)))
             for index, (entry, data) in enumerate(zip(self.entries, self.encoded(), strict=True))
         ]
 
     def encoded(self) -> list[bytes]:
-        """The exact bytes of the entries, each told where it stands."""
-        return [
-            strictjson.dumps(entry.members | {"index": index}) if entry.raw is None else entry.raw
-            for index, entry in enumerate(self.entries)
-        ]
+        """The exact bytes of the entries, each told where it stands; those between shards carry their documents."""
+        return encoded(self.entries)
 
     def openings(self) -> list[tuple[int, Opening]]:
         """What opens the commitments that are shown."""
@@ -199,32 +211,33 @@ class Ledger:
             if entry.shown and not entry.clear
         ]
 
-    def bundle(self, folder: Path, *, signer: JournalSigner | None = None, **changes: object) -> Path:
-        """The bundle of the whole ledger as a file; `changes` replace what `write_bundle` is given."""
-        files = Files(self.leaves())
-        keys = signer or journal_keys()
-        archived = [
-            keys.sign(Checkpoint(ORIGIN, size, files.root(size)), START + timedelta(seconds=size))
-            for size in [*range(10, len(files.hashes), 10), len(files.hashes)]
-        ]
-        given: Json = {
-            "checkpoint": archived[-1],
-            "checkpoints": archived,
-            "vkeys": keys.vkeys,
-            "files": sorted(files.items()),
-            "openings": self.openings(),
-            "agreements": self.agreements,
-            "statements": self.statements,
-        }
+    def bundle(
+        self,
+        folder: Path,
+        *,
+        signer: JournalSigner | None = None,
+        lost: bool = False,
+        later: dict[int, Json] | None = None,
+        **changes: Any,  # noqa: ANN401 - any member of what is replaced
+    ) -> Path:
+        """The bundle of the whole ledger as a file; `changes` replace what it holds of the first shard, and documents.
+
+        `later` are changes of any shard, by number. Entries that the broker lost are not in it, unless `lost`.
+        """
+        given: Json = {"agreements": self.agreements, "statements": self.statements}
+        documents = {name: changes.pop(name) for name in given.keys() & changes.keys()}
+        shards = shard_files(self, signer, lost=lost)
+        for number, members in ((1, changes), *(later or {}).items()):
+            shards[number] = replace(shards[number], **members)
         path = folder / "bundle.zip"
         with path.open("wb") as out:
-            write_bundle(out, **(given | changes))
+            write_bundle(out, shards=shards.values(), **(given | documents))
         return path
 
     def audit(self, folder: Path) -> AuditReport:
         """What the auditor says of the whole ledger."""
         with Bundle.open(self.bundle(folder)) as bundle:
-            return verify(bundle, journal_keys().vkeys)
+            return verify(bundle, journal_keys().vkeys, later=restarts(self))
 
     def found(self, folder: Path) -> list[Found]:
         """The violations, each by the name of its entry."""
@@ -235,17 +248,6 @@ class Ledger:
 def cited(document: Agreement) -> Json:
     """How an entry names an agreement."""
     return {"agreement": document.ref, "agreement_sha256": sha256_hex(encode(document))}
-
-
-def salt(index: int) -> bytes:
-    """The salt of a commitment: each has its own."""
-    return index.to_bytes(32, "big")
-
-
-@cache
-def journal_keys() -> JournalSigner:
-    """The keys of the journal, which the auditor pins."""
-    return journal_signer()
 
 
 def envelope_id(name: str) -> str:

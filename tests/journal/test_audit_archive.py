@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from multiprocessing import Pipe, active_children
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from journal.audit.archives import SecondProcessError, _read_apart, reading_archives
 from journal.audit.program import word
+from journal.audit.verification import Question
+from journal.bundle import open_bundle
 from journal.checkpoints import Checkpoint
+from journal.succession import follow
 from keys.errors import ForgedError, MalformedError, PasserelleError
 from tests.builders import BROKER, LINE
-from tests.journal.auditing import SIZE, at, audit, bundle, found, note
+from tests.journal.auditing import SIZE, at, audit, bundle, folder, found, note
 from tests.journal.builders import ORIGIN, Files, journal_signer
+from tests.journal.ledgers import journal_keys
 from tests.journal.lives import lived
 
 
 def test_an_archive_that_holds_is_verified_whole(tmp_path: Path) -> None:
     """Every checkpoint was counted, and none contradicts anything."""
     verified = found(lived().bundle(tmp_path))
-    assert verified.publication is not None
-    assert list(verified.publication.sizes) == [10, 20, 30, 38]
+    assert verified.published is not None
+    assert [list(each.sizes) for each in verified.published] == [[10, 20, 30, 38]]
     assert verified.holds
     assert verified.complete
 
@@ -28,7 +35,7 @@ def test_an_archive_that_holds_is_verified_whole(tmp_path: Path) -> None:
 def test_without_its_archive_a_bundle_is_verified_in_part(tmp_path: Path) -> None:
     """Bundles of earlier releases stay readable; that nobody can tell when entries became visible is said."""
     verified = found(lived().bundle(tmp_path, checkpoints=None))
-    assert verified.publication is None
+    assert verified.published is None
     assert (verified.holds, verified.complete) == (True, False)
     assert verified.to_json()["checkpoints"] is None
 
@@ -81,8 +88,10 @@ def test_a_promise_about_what_is_not_shown_is_not_told_as_kept(
     """Without the archive nobody knows when entries were published; without its table no figure is counted again."""
     monkeypatch.setenv("LC_ALL", language)
     published = lived().add("stats", "stats.published", BROKER)
-    for ledger, changes, unjudged in ((lived(), {"checkpoints": None}, "I6"), (published, {}, "I8"), (lived(), {}, "")):
-        audit("verify", ledger.bundle(tmp_path, **changes), "--pins", keys)
+    bare = lived().bundle(folder(tmp_path, "bare"), checkpoints=None)
+    counted, whole = published.bundle(folder(tmp_path, "counted")), lived().bundle(tmp_path)
+    for path, unjudged in ((bare, "I6"), (counted, "I8"), (whole, "")):
+        audit("verify", path, "--pins", keys)
         said = capsys.readouterr().out
         for promise in ("I6", "I8"):
             result = word("audit.not-judged" if promise == unjudged else "audit.kept")
@@ -139,8 +148,8 @@ def test_a_checkpoint_beyond_the_end_is_counted_apart(tmp_path: Path) -> None:
     longer = lived().add("more", "audit.read", BROKER)
     notes = [note(ledger, SIZE, at(39)), note(longer, SIZE + 1, at(40))]
     verified = found(ledger.bundle(tmp_path, checkpoint=notes[0], checkpoints=notes))
-    assert verified.publication is not None
-    assert (verified.publication.beyond, verified.holds) == (1, True)
+    assert verified.published is not None
+    assert (verified.published[0].beyond, verified.holds) == (1, True)
 
 
 @pytest.mark.parametrize(
@@ -181,9 +190,36 @@ def test_another_process_finds_the_same(tmp_path: Path, monkeypatch: pytest.Monk
     ledger = lived()
     path = bundle(ledger, tmp_path, (30, at(60)), (SIZE, at(50)))
     here = found(path)
-    monkeypatch.setattr("journal.audit.verifying._WORTH_A_PROCESS", 1)
+    monkeypatch.setattr("journal.audit.archives._WORTH_A_PROCESS", 1)
     assert found(path) == here
     good = note(ledger, SIZE, at(39))
     with pytest.raises(MalformedError) as caught:
         found(ledger.bundle(tmp_path, checkpoint=good, checkpoints=[good, b"garbage"]))
     assert "checkpoints.jsonl:2" in caught.value.__notes__
+
+
+def test_a_second_process_that_was_ended_blames_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system ends it when memory is short: nothing was verified, and nothing is said of the journal."""
+    monkeypatch.setattr("journal.audit.archives._WORTH_A_PROCESS", 1)
+    question = Question(lived().bundle(tmp_path), journal_keys().vkeys)
+    with open_bundle(question.path) as bundle, reading_archives(question, follow(bundle, question.pins)) as archives:
+        (child,) = active_children()
+        child.kill()
+        with pytest.raises(SecondProcessError, match="second-process-ended"):
+            archives()
+
+
+class TooLong(list[Any]):
+    """What does not fit into memory."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """Ask for more than there is."""
+        raise MemoryError
+
+
+def test_a_second_process_says_that_it_lacks_memory(tmp_path: Path) -> None:
+    """It is told in the same words, whether it was ended or could say so itself."""
+    answers, answering = Pipe(duplex=False)
+    _read_apart(lived().bundle(tmp_path), TooLong(), answering)
+    told = answers.recv()
+    assert (type(told), told.code) == (SecondProcessError, "second-process-ended")

@@ -10,7 +10,6 @@ import pytest
 from journal.checkpoints import Checkpoint
 from journal.cli import TERMINAL
 from journal.notes import with_cosignatures
-from journal.policies import encode_policy
 from journal.quorum import QuorumPolicy
 from keys.errors import ForgedError, MalformedError
 from tests.builders import LINE, agreement
@@ -18,14 +17,13 @@ from tests.journal.auditing import SIZE, at, audit, folder, found, note
 from tests.journal.builders import ORIGIN, Files
 from tests.journal.ledgers import Ledger, journal_keys
 from tests.journal.lives import lived
-from tests.journal.witnesses import classic, lasting
+from tests.journal.witnesses import classic, lasting, policy_text
 
 
 def test_a_quorum_is_met_by_whom_it_names(tmp_path: Path, keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Any one of the two witnesses is enough; which one is missing is told."""
     ledger, witness, other = lived(), classic(), lasting()
-    policy = QuorumPolicy(1, (witness.witness, other.witness))
-    (tmp_path / "policy").write_bytes(encode_policy(policy))
+    (tmp_path / "policy").write_bytes(policy_text(witness, other))
     newest = note(ledger, SIZE, at(39))
     bare = ledger.bundle(folder(tmp_path, "bare"), checkpoint=newest, checkpoints=[newest])
     assert audit("verify", bare, "--policy", tmp_path / "policy", "--pins", keys) == 1
@@ -99,7 +97,7 @@ def test_what_nobody_confirmed_breaks_no_promise(
 ) -> None:
     """The answer is no, and the broker is not accused of anything."""
     monkeypatch.setenv("LC_ALL", language)
-    (tmp_path / "policy").write_bytes(encode_policy(QuorumPolicy(1, (classic().witness,))))
+    (tmp_path / "policy").write_bytes(policy_text(classic()))
     path = lived().bundle(tmp_path)
     assert audit("verify", path, "--policy", tmp_path / "policy", "--pins", keys) == 1
     said = capsys.readouterr().out
@@ -122,7 +120,7 @@ def test_one_party_stops_no_audit_by_the_journals_own_key(tmp_path: Path) -> Non
 
 def test_a_quorum_is_asked_for_in_one_way(tmp_path: Path, keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A policy and an agreement together are a mistyped question."""
-    (tmp_path / "policy").write_bytes(encode_policy(QuorumPolicy(1, (classic().witness,))))
+    (tmp_path / "policy").write_bytes(policy_text(classic()))
     asked = ["--policy", tmp_path / "policy", "--quorum-from", "agr_x@1", "--pins", keys]
     assert audit("verify", lived().bundle(tmp_path), *asked) == 2
     assert TERMINAL.word("error.which-quorum.title") in capsys.readouterr().err

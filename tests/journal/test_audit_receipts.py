@@ -9,8 +9,6 @@ import pytest
 
 from journal.cli import TERMINAL
 from journal.entries import Opening, commitment_leaf
-from journal.policies import encode_policy
-from journal.quorum import QuorumPolicy
 from keys.documents import b64url, format_time
 from keys.errors import MalformedError
 from keys.identity import SigningKey
@@ -19,7 +17,7 @@ from tests.builders import BROKER, LINE
 from tests.journal.auditing import RECEIPTS, SIZE, at, audit, bundle, folder, found, promised, receipt
 from tests.journal.ledgers import journal_keys, salt
 from tests.journal.lives import lived
-from tests.journal.witnesses import classic
+from tests.journal.witnesses import classic, policy_text
 
 
 def test_receipts_that_are_honoured_are_counted(tmp_path: Path, keys: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -28,7 +26,7 @@ def test_receipts_that_are_honoured_are_counted(tmp_path: Path, keys: Path, caps
     lines = [
         receipt(ledger, 23),
         receipt(ledger, 28),
-        receipt(ledger, 3, {"origin": "passerelle.example/laval/journal/2025"}),
+        receipt(ledger, 3, {"origin": "ailleurs.example/laval/journal/2"}),
     ]
     (tmp_path / "receipts.jsonl").write_bytes(b"\n".join(lines) + b"\n\n")
     files = folder(tmp_path, "receipts")
@@ -38,7 +36,7 @@ def test_receipts_that_are_honoured_are_counted(tmp_path: Path, keys: Path, caps
     asked = ["--receipts", tmp_path / "receipts.jsonl", "--receipts", files, "--pins", keys, "--json"]
     assert audit("verify", path, *asked) == 0
     told = json.loads(capsys.readouterr().out)
-    assert told["receipts"] == {"count": 3, "foreign": 1, "pending": 0, "breaches": []}
+    assert told["receipts"] == {"count": 3, "foreign": 1, "pending": 0, "lost": 0, "breaches": []}
 
 
 @pytest.mark.parametrize(
@@ -123,7 +121,7 @@ def test_everything_that_was_brought_is_told_in_words(
     (tmp_path / "receipt.json").write_bytes(
         receipt(ledger, 23, {"leaf": b64url(commitment_leaf(Opening(b"{}", salt(0))))})
     )
-    (tmp_path / "policy").write_bytes(encode_policy(QuorumPolicy(1, (classic().witness,))))
+    (tmp_path / "policy").write_bytes(policy_text(classic()))
     path = bundle(ledger, tmp_path / "new", (30, at(60)), (SIZE, at(50)))
     asked = ["--since", old, "--receipts", tmp_path / "receipt.json", "--policy", tmp_path / "policy", "--pins", keys]
     assert audit("verify", path, *asked) == 1

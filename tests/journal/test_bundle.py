@@ -16,15 +16,16 @@ from tlog_scales.reader import TilesReader
 from tlog_scales.signing import Vkey as TheirVkey
 
 from consent.statement import STATEMENT_KIND
-from journal.bundle import Bundle, write_bundle
+from journal.bundle import Bundle, ShardFiles, write_bundle
 from journal.entries import Opening
-from journal.layout import SignedAgreement, encode_opening, read_opening
+from journal.layout import SignedAgreement, encode_opening, largest_piece, read_opening
 from journal.notes import Checkpoint, verify_note
 from keys.errors import ForgedError, MalformedError
 from tests.builders import signed_statement, statement
 from tests.journal.builders import AT, ORIGIN, Files, leaves_of
 from tests.journal.ledgers import Ledger, journal_keys, salt
 from tests.journal.lives import lived
+from tests.journal.serials import cut
 
 
 class Pipe(io.RawIOBase):
@@ -93,11 +94,63 @@ def test_it_is_written_as_it_is_read(tmp_path: Path) -> None:
             yield index, Opening(index.to_bytes(4, "big") * 4000, salt(index))
 
     stream = cast("BinaryIO", pipe)
-    write_bundle(stream, checkpoint=b"note", vkeys=(), files=(), openings=openings(), agreements=(), statements=())
+    write_bundle(stream, shards=(ShardFiles(1, (), b"note", (), openings()),), agreements=(), statements=())
     assert sizes[-1] > sizes[0] > 0
     (tmp_path / "bundle.zip").write_bytes(pipe.written)
     with Bundle.open(tmp_path / "bundle.zip") as bundle:
         assert [index for index, _ in bundle.openings()] == list(range(200))
+
+
+@pytest.mark.parametrize("numbers", [[2], [1, 3], [1, 1], [2, 1]])
+def test_shards_are_written_in_their_order(numbers: list[int]) -> None:
+    """From the first, without a hole: a reader goes from one to the next."""
+    shards = (ShardFiles(number, (), b"note", (), ()) for number in numbers)
+    with pytest.raises(MalformedError, match="shards-out-of-order"):
+        write_bundle(cast("BinaryIO", Pipe()), shards=shards, agreements=(), statements=())
+
+
+def test_each_shard_has_its_own_files(tmp_path: Path) -> None:
+    """The first one's lie at the top, where they always were; documents are the same for all."""
+    ledger = cut()
+    with zipfile.ZipFile(ledger.bundle(tmp_path)) as archive:
+        names = archive.namelist()
+    assert {name.split("/")[1] for name in names if name.startswith("shards/")} == {"2", "3", "4"}
+    tops = {name.split("/")[0] for name in names}
+    assert tops == {
+        "tile",
+        "vkeys",
+        "openings.jsonl",
+        "checkpoints.jsonl",
+        "checkpoint",
+        "agreements",
+        "statements",
+        "shards",
+    }
+    with Bundle.open(tmp_path / "bundle.zip") as bundle:
+        part = bundle.shard(2)
+        assert part is not None
+        assert part.statement(ledger.statements[0].sha256, STATEMENT_KIND) == ledger.statements[0]
+        assert bundle.shard(5) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "shards/1/checkpoint",
+        "shards/02/checkpoint",
+        "shards/10000/vkeys",
+        "shards/2",
+        "shards/2/",
+        "shards/2/agreements/" + "ab" * 32 + ".json",
+        "shards/2/shards/3/vkeys",
+        "shards/2/../vkeys",
+        "shards/0/vkeys",
+    ],
+)
+def test_no_file_of_a_shard_has_two_names(name: str) -> None:
+    """One name for one thing, and no path that leads elsewhere."""
+    with pytest.raises(MalformedError, match="archive-unknown-file"):
+        largest_piece(name)
 
 
 def test_a_bundle_that_was_interrupted_is_not_one(tmp_path: Path) -> None:

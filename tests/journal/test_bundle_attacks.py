@@ -17,9 +17,12 @@ from journal.bundle import Bundle
 from journal.entries import Opening
 from journal.layout import CHECKPOINT, MAX_LINE, OPENINGS, encode_opening, largest_piece
 from journal.replay import verify
+from journal.succession import follow_unchecked, leaves_of
 from keys.errors import FileError, MalformedError, PasserelleError
 from tests.journal.ledgers import journal_keys, salt
 from tests.journal.lives import lived
+from tests.journal.relays import restarts
+from tests.journal.serials import cut, resumed
 
 
 @pytest.fixture
@@ -238,16 +241,19 @@ def test_garbage_is_not_a_bundle(tmp_path_factory: pytest.TempPathFactory, data:
     assert refusal(path).code == "archive-damaged"
 
 
-_GOOD: list[bytes] = []
+_GOOD: dict[str, bytes] = {}
+_WHOLE = {"one shard": lived, "four shards": cut, "restarted": resumed}
 
 
-@given(st.data())
-def test_a_damaged_bundle_is_refused_or_unharmed(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+@given(st.data(), st.sampled_from(sorted(_WHOLE)))
+def test_a_damaged_bundle_is_refused_or_unharmed(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, name: str
+) -> None:
     """However its bytes are changed or cut, reading it raises our refusals only, and never finds a false promise."""
     folder = tmp_path_factory.mktemp("damaged")
-    if not _GOOD:
-        _GOOD.append(lived().bundle(folder).read_bytes())
-    damaged = bytearray(_GOOD[0])
+    if name not in _GOOD:
+        _GOOD[name] = _WHOLE[name]().bundle(folder).read_bytes()
+    damaged = bytearray(_GOOD[name])
     directory = damaged.index(b"PK\x01\x02")
     for _ in range(data.draw(st.integers(1, 4))):
         first = data.draw(st.sampled_from([0, directory]))
@@ -255,4 +261,7 @@ def test_a_damaged_bundle_is_refused_or_unharmed(tmp_path_factory: pytest.TempPa
     path = folder / "bundle.zip"
     path.write_bytes(damaged[: data.draw(st.sampled_from([len(damaged), len(damaged) // 2]))])
     with suppress(PasserelleError), Bundle.open(path) as bundle:
-        assert verify(bundle, journal_keys().vkeys).holds
+        assert verify(bundle, journal_keys().vkeys, later=restarts(_WHOLE[name]())).holds
+    with suppress(PasserelleError), Bundle.open(path) as bundle:
+        legs = follow_unchecked(bundle)
+        assert sum(1 for _ in leaves_of(legs)) == sum(leg.checkpoint.size for leg in legs)

@@ -19,8 +19,8 @@ from journal.cosignatures import (
 )
 from journal.notes import Checkpoint, Note, open_note, parse_note, with_cosignatures
 from journal.tree import EMPTY_ROOT
-from journal.vkeys import ED25519, ED25519_COSIGNATURE, MLDSA44, Vkey, b64
 from keys.errors import ForgedError, MalformedError, PasserelleError
+from keys.vkeys import ED25519, ED25519_COSIGNATURE, MLDSA44, Vkey, b64
 from tests.journal.builders import AT, ORIGIN, journal_signer
 from tests.journal.witnesses import Signer, classic, lasting
 

@@ -64,7 +64,7 @@ def test_the_types_are_those_of_the_protocol() -> None:
     }
     assert set(ENTRY_TYPES) == {f"{group}.{act}".rstrip(".") for group, acts in groups.items() for act in acts}
     assert {name for name in ENTRY_TYPES if must_be_clear(name)} == {
-        name for name in ENTRY_TYPES if name.split(".")[0] in {"agreement", "key"}
+        name for name in ENTRY_TYPES if name.split(".")[0] in {"agreement", "key", "journal"}
     }
 
 

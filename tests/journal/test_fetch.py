@@ -14,7 +14,9 @@ from journal.checkpoints import Checkpoint
 from journal.growing import grow
 from journal.layout import CHECKPOINT
 from journal.mirror import Mirror
+from journal.pins import Pins
 from journal.republishing import ContradictedError
+from journal.shards import first_shard
 from journal.tiles import TilePath
 from keys.errors import ForgedError, MalformedError, PasserelleError
 from tests.journal.builders import ORIGIN, journal_signer, short_leaves
@@ -264,7 +266,7 @@ def test_what_is_held_before_it_is_verified_is_bounded(folder: Path) -> None:
         most.append(sum(limit for _, limit in together))
         return (server(path, limit) for path, limit in together)
 
-    grow(mirror, server, many, journal_keys().vkeys)
+    grow(mirror, server, many, Pins(first_shard(journal_keys().vkeys)))
     mirror.close()
     assert 16 * 2**20 < max(most) <= 128 * 2**20
     assert len(most) > 2

@@ -127,6 +127,41 @@ def test_items_of_a_page_say_what_their_notes_say(folder: Path, change: dict[str
     assert CHECKPOINT not in kept(folder)
 
 
+@pytest.mark.parametrize("place", [4, 5])
+def test_all_of_the_page_on_which_the_newest_stands_is_looked_at(folder: Path, place: int) -> None:
+    """What was published since the newest was asked for is the next visit's; what contradicts it convicts now."""
+    server = gateway()
+    server.answers[CHECKPOINT] = server.published[3][2]
+    late = START + timedelta(seconds=SIZES[3] - 1)
+    size = SIZES[place]
+    server.published[place] = (size, late, signed(server.files, size, late))
+    with pytest.raises(ContradictedError) as caught:
+        visit(folder, server)
+    found = caught.value.found
+    assert (found.kind, {each.checkpoint.size for each in found.in_time}) == ("rollback", {SIZES[3], size})
+    assert CHECKPOINT not in kept(folder)
+
+
+def test_two_that_came_after_the_newest_are_held_against_each_other(folder: Path) -> None:
+    """They contradict each other and not the newest: the page on which they stand is enough."""
+    server = gateway()
+    server.answers[CHECKPOINT] = server.published[3][2]
+    late = START + timedelta(seconds=900)
+    server.published[4] = (512, late, signed(server.files, 512, late))
+    with pytest.raises(ContradictedError) as caught:
+        visit(folder, server)
+    assert {each.checkpoint.size for each in caught.value.found.in_time} == {512, 700}
+
+
+def test_no_page_is_turned_beyond_the_newest(folder: Path) -> None:
+    """A gateway that publishes as fast as it is read keeps nobody for ever."""
+    server = gateway()
+    server.answers[CHECKPOINT] = server.published[1][2]
+    visit(folder, server)
+    assert [path for path in server.asked if path.startswith("checkpoints?")] == [PAGE_ONE]
+    assert whole(folder, 40) == 2
+
+
 @pytest.mark.parametrize("earlier", [None, [1, 40]])
 def test_a_journal_that_went_back_is_found_by_its_archive(folder: Path, earlier: list[int] | None) -> None:
     """The newest checkpoint is smaller than an archived one that was signed before: also on a first visit."""
@@ -138,7 +173,7 @@ def test_a_journal_that_went_back_is_found_by_its_archive(folder: Path, earlier:
     with pytest.raises(ContradictedError) as caught:
         visit(folder, server)
     found = caught.value.found
-    assert (found.kind, found.first.checkpoint.size, found.second.checkpoint.size) == ("rollback", 512, 300)
+    assert (found.kind, [each.checkpoint.size for each in found.in_time]) == ("rollback", [512, 300])
     assert kept(folder).get(CHECKPOINT) == before.get(CHECKPOINT)
 
 

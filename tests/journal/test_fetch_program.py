@@ -15,11 +15,15 @@ from journal.audit.download import DownloadError, downloading
 from journal.cli import TERMINAL, app
 from journal.layout import encode_opening
 from journal.notes import Checkpoint
+from journal.pins import PinnedShard
 from keys.terminal import REFUSED, USAGE
+from tests.journal.auditing import pinned_at
 from tests.journal.builders import ORIGIN
-from tests.journal.gateways import LEAVES, FakeGateway, gateway, signed
+from tests.journal.gateways import LEAVES, FakeGateway, gateway, shards_of, signed
 from tests.journal.ledgers import START, journal_keys
 from tests.journal.lives import lived
+from tests.journal.relays import legs, restarts, shard_keys
+from tests.journal.serials import archived, cut, resumed
 
 SIZES = [10, 20, 30, 38]
 Answer = tuple[int, dict[str, str], bytes]
@@ -203,3 +207,41 @@ def test_nobody_at_home_is_told(tmp_path: Path, keys: Path, monkeypatch: pytest.
     """A gateway that does not answer: the code 1, and what was kept before stays."""
     monkeypatch.setattr("journal.cli.time.sleep", lambda _seconds: None)
     assert TERMINAL.run(app, ["fetch", "http://127.0.0.1:1", str(tmp_path / "m"), "--pins", str(keys)]) == REFUSED
+
+
+def test_a_mirror_follows_shards_and_restarts_over_a_connection(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Keys given by hand lead through every shard; a restart is followed with pins that list it, and told in words."""
+    vkeys = [part for vkey in journal_keys().vkeys for part in ("--vkey", str(vkey))]
+    with serving(truthful(shards_of(cut()))) as url:
+        assert TERMINAL.run(app, ["fetch", url, str(tmp_path / "m"), *vkeys, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["size"], told["shards"]) == (len(cut().entries), 4)
+    assert TERMINAL.run(app, ["verify", str(tmp_path / "m"), *vkeys]) == 0
+    pins = pinned_at(tmp_path, restarts(resumed()))
+    for given, code in ((vkeys, REFUSED), (["--pins", str(pins)], 0)):
+        with serving(truthful(shards_of(resumed()))) as url:
+            assert TERMINAL.run(app, ["fetch", url, str(tmp_path / "r"), *given]) == code
+    assert TERMINAL.word("error.restart-not-pinned.title") in capsys.readouterr().err
+    assert TERMINAL.run(app, ["verify", str(tmp_path / "r"), "--pins", str(pins), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["lost"] == [[28, 29]]
+
+
+def test_evidence_about_a_later_shard_is_verified_with_pins_that_list_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its index counts through all shards, its keys are those of its own."""
+    monkeypatch.chdir(tmp_path)
+    ledger = cut()
+    later = archived(ledger, (2, 3, 500), (2, legs(ledger.entries)[1].held, 501))
+    path = ledger.bundle(tmp_path, later=later)
+    listed = [PinnedShard(each.shard, restarted=False) for each in legs(ledger.entries)[1:]]
+    pins = pinned_at(tmp_path, listed)
+    assert TERMINAL.run(app, ["verify", str(path), "--pins", str(pins)]) == REFUSED
+    (file,) = tmp_path.glob("late-*.json")
+    capsys.readouterr()
+    assert TERMINAL.run(app, ["evidence", str(file), "--pins", str(pins), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["origin"], told["index"]) == (shard_keys(2).origin, legs(ledger.entries)[1].start + 3)
+    assert TERMINAL.run(app, ["evidence", str(file), "--pins", str(pinned_at(tmp_path))]) == REFUSED

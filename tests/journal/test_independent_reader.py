@@ -21,7 +21,7 @@ from journal.entries import ClearLeaf, read_leaf
 from journal.notes import verify_note
 from journal.tiles import ENTRIES, TilePath, TileReader
 from journal.tree import consistency_proof, inclusion_proof, leaf_hash, verify_consistency, verify_inclusion
-from journal.vkeys import parse_vkey
+from keys.vkeys import parse_vkey
 from tests.journal.builders import AT, ORIGIN, Files, checkpoint, journal_signer, leaves_of
 
 SIGNER = journal_signer()

@@ -19,9 +19,9 @@ from journal.notes import Checkpoint, Note, NoteSignature, open_note, parse_note
 from journal.proofs import prove
 from journal.quorum import QuorumPolicy, Witness
 from journal.tree import consistency_proof, leaf_hash
-from journal.vkeys import parse_vkey
 from journal.witness import verify_cosignature
 from keys.errors import ForgedError
+from keys.vkeys import parse_vkey
 from tests.journal.builders import AT, ORIGIN, Files, journal_signer, leaves_of
 from tests.journal.witnesses import Signer, classic, lasting, nodes_of
 

@@ -33,6 +33,10 @@ def erased(*indices: list[int], **changes: object) -> str:
     return document(**({"indices": list(indices), "by": "operator", "ground": "retention-over"} | changes))
 
 
+SETTLED = document(size=3, root=b64url(bytes(32)), reason="copy-signed")
+"""What the settling of an alarm carries."""
+
+
 def test_what_the_operator_did_by_command_is_counted_and_told(ledger: Ledger, tmp_path: Path) -> None:
     """Nothing is broken, and nobody takes an act by one person for an act by two."""
     ledger.add("stop", "client.suspended", BROKER, from_=SHELTER, state="suspended")
@@ -47,8 +51,10 @@ def test_what_the_operator_did_by_command_is_counted_and_told(ledger: Ledger, tm
     ledger.again("in-force", "suspended", type="agreement.suspended")
     ledger.again("in-force", "lifted")
     ledger.add("erasure", "erasure", BROKER, document=erased([18, 19]))
+    ledger.add("order", "erasure", BROKER, document=erased([21, 22], by="court", ordered=True))
+    ledger.add("alarm", "admin.change", BROKER, state="alarm-settled", reason="copy-signed", document=SETTLED)
     report = ledger.audit(tmp_path)
-    more = {"resumed": 1, "keys-added": 1, "worker-lifted": 1, "erasure": 1}
+    more = {"resumed": 1, "keys-added": 1, "worker-lifted": 1, "erasure": 1, "erasure-ordered": 1, "alarm-settled": 1}
     told = USUAL | {f"two-people-{act}": count for act, count in more.items()} | {"two-people-in-force": 2}
     assert (report.violations, report.told, report.complete) == ((), told, True)
 
@@ -60,6 +66,7 @@ def test_what_the_operator_did_by_command_is_counted_and_told(ledger: Ledger, tm
         ("client.registered", {"from_": LINE, "state": "active"}),
         ("admin.change", {"from_": LINE, "state": "key-statements"}),
         ("admin.change", {"from_": LINE, "state": "emergency-worker-lifted", "document": document(worker="w-01")}),
+        ("admin.change", {"state": "alarm-settled", "document": SETTLED}),
         ("erasure", {"document": erased([18, 19])}),
     ],
 )
@@ -97,6 +104,9 @@ def test_an_agreement_that_a_party_put_in_force_is_found(ledger: Ledger, tmp_pat
             "wrong-form",
             "/document/worker",
         ),
+        ("admin.change", {"state": "alarm-settled"}, "not-json", "/document"),
+        ("admin.change", {"state": "alarm-settled", "document": "e30"}, "missing-field", "/document/v"),
+        ("erasure", {"document": erased([3, 4], ordered=False)}, "unknown-code", "/document/ordered"),
         ("erasure", {}, "not-json", "/document"),
         ("erasure", {"document": erased()}, "too-short", "/document/indices"),
         ("erasure", {"document": erased([3])}, "too-short", "/document/indices/0"),

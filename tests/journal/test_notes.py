@@ -20,8 +20,8 @@ from journal.notes import (
     with_cosignatures,
 )
 from journal.tree import EMPTY_ROOT
-from journal.vkeys import ED25519, ED25519_COSIGNATURE, Vkey
 from keys.errors import ForgedError, MalformedError, PasserelleError
+from keys.vkeys import ED25519, ED25519_COSIGNATURE, Vkey
 from tests.journal.builders import AT, ORIGIN, journal_signer
 from tests.journal.witnesses import Signer
 

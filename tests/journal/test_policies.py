@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from journal.policies import MAX_GROUPS, MAX_POLICY, MAX_POLICY_LINES, encode_policy, parse_policy
-from journal.quorum import Group, Member, QuorumPolicy, Witness
-from journal.vkeys import Vkey
+from journal.policies import MAX_GROUPS, MAX_POLICY, MAX_POLICY_LINES, parse_policy
+from journal.quorum import Group, QuorumPolicy, Witness
 from keys.errors import MalformedError, PasserelleError
+from keys.vkeys import Vkey
 from tests.journal.builders import journal_signer
 from tests.journal.witnesses import classic, lasting
 
@@ -125,50 +125,6 @@ def test_a_policy_is_limited() -> None:
     assert parse_policy(f"{shallow}quorum g{MAX_GROUPS}\n".encode()).threshold == 1
 
 
-def test_a_policy_is_written_for_other_programs() -> None:
-    """One line each, groups after their members, the quorum last."""
-    text = f"log {JOURNAL.vkeys[0]}\nwitness X1 {X1.vkey}\nwitness X2 {X2.vkey}\ngroup quorum 2 X1 X2\nquorum quorum\n"
-    policy = QuorumPolicy(2, (named("X1", X1.vkey), named("X2", X2.vkey)), JOURNAL.vkeys[:1])
-    assert encode_policy(policy).decode() == text
-    assert encode_policy(QuorumPolicy(0, ())) == b"quorum none\n"
-
-
-def test_an_organisation_with_two_keys_is_written_as_a_group() -> None:
-    """Any of its keys counts; one that has none yet is left out, unless it is then too few."""
-    both = Witness("refuge-invente@laval", (Y1.vkey, Y2.vkey))
-    policy = parse_policy(encode_policy(QuorumPolicy(1, (both, Witness("sans-cle@laval", ())))))
-    (member,) = policy.witnesses
-    assert isinstance(member, Group)
-    assert (member.name, member.threshold, policy.vkeys) == (both.name, 1, (Y1.vkey, Y2.vkey))
-    inside = Group("g", 2, (named("X1", X1.vkey), Witness("sans-cle@laval", ())))
-    for members in ((both, Witness("sans-cle@laval", ())), (both, inside)):
-        with pytest.raises(MalformedError, match="quorum-out-of-reach"):
-            encode_policy(QuorumPolicy(2, members))
-
-
-SIGNERS = [classic(f"t{number}.example", 40 + number) for number in range(6)]
-
-
-@st.composite
-def policies(draw: st.DrawFn) -> QuorumPolicy:
-    """Any quorum over some of six witnesses, the last ones in a group."""
-    count = draw(st.integers(0, 6))
-    names = draw(st.lists(st.sampled_from(["quorum", "quorum-", "a", "é", "#x", "all"]), min_size=6, unique=True))
-    witnesses = [named(name, signer.vkey) for name, signer in zip(names, SIGNERS[:count], strict=False)]
-    split = draw(st.integers(0, count))
-    members: list[Member] = [*witnesses[:split]]
-    if witnesses[split:]:
-        members.append(Group("g", draw(st.integers(1, count - split)), tuple(witnesses[split:])))
-    return QuorumPolicy(draw(st.integers(0, len(members))), tuple(members), JOURNAL.vkeys)
-
-
-@given(policies())
-def test_what_is_written_is_read_back(policy: QuorumPolicy) -> None:
-    """The same quorum, of the same members, whatever they are called; of nobody, if the threshold is 0."""
-    read = parse_policy(encode_policy(policy))
-    assert read == (policy if policy.threshold else QuorumPolicy(0, (), policy.logs))
-
-
 @given(st.text(max_size=200), st.binary(max_size=200))
 def test_garbage_raises_our_errors_only(text: str, data: bytes) -> None:
     """Whatever the file holds, reading it refuses with an error that callers handle, or reads a quorum."""
@@ -177,12 +133,3 @@ def test_garbage_raises_our_errors_only(text: str, data: bytes) -> None:
             parse_policy(policy)
         except PasserelleError:
             continue
-
-
-def test_a_name_that_is_made_up_is_nobody_elses() -> None:
-    """A witness with two keys becomes a group of two; what these are called, another witness may be called already."""
-    both = Witness("refuge", (lasting("refuge", 1).vkey, lasting("refuge", 2).vkey))
-    others = (Witness("refuge/1", (lasting("x", 3).vkey,)), Witness("refuge/2", (lasting("y", 4).vkey,)))
-    policy = QuorumPolicy(3, (both, Group("refuge/1-", 1, others[:1]), others[1]))
-    read = parse_policy(encode_policy(policy))
-    assert (read.threshold, len(read.witnesses), set(read.vkeys)) == (3, 3, set(policy.vkeys))

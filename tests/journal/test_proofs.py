@@ -14,8 +14,8 @@ from journal.notes import Checkpoint, OpenedNote, with_cosignatures
 from journal.proofs import MAX_EXTRA, MAX_HASHES, MAX_PROOF, LogProof, parse_proof, prove
 from journal.quorum import QuorumPolicy
 from journal.tree import EMPTY_ROOT, MAX_SIZE
-from journal.vkeys import b64
 from keys.errors import MalformedError, PasserelleError
+from keys.vkeys import b64
 from tests.journal.builders import AT, ORIGIN, SALT, Files, entry_bytes, journal_signer, leaves_of
 from tests.journal.witnesses import classic, nodes_of
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from consent.quorum import Quorum
 from journal.notes import Checkpoint, NoteSignature, OpenedNote, VerifiedSignature, open_note, with_cosignatures
 from journal.quorum import Confirmation, Group, Member, QuorumPolicy, Witness, agreed_policy
-from journal.vkeys import ED25519_COSIGNATURE, MLDSA44, Vkey
 from keys.documents import validate
 from keys.errors import MalformedError
+from keys.vkeys import ED25519_COSIGNATURE, MLDSA44, Vkey
 from tests.journal.builders import AT, ORIGIN, journal_signer
 from tests.journal.witnesses import Signer, classic, lasting
 

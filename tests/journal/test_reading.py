@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from journal.audit.reading import Reading, checkpoint_of
+from journal.audit.reading import Reading, legs_of
 from journal.bundle import open_bundle
 from journal.entries import Opening
+from journal.pins import Pins
+from journal.shards import first_shard
 from tests.builders import REF
 from tests.journal.ledgers import journal_keys, salt
 from tests.journal.lives import lived
@@ -17,7 +19,7 @@ from tests.journal.lives import lived
 def read(path: Path, *texts: str) -> tuple[list[int], int]:
     """The indices of the entries that hold one of the texts, and how many entries were not shown."""
     with open_bundle(path) as bundle:
-        reading = Reading(bundle, checkpoint_of(bundle, journal_keys().vkeys)[0])
+        reading = Reading(legs_of(bundle, Pins(first_shard(journal_keys().vkeys))))
         return [entry.index for entry in reading.entries(texts)], reading.unread.withheld
 
 

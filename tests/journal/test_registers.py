@@ -199,6 +199,16 @@ def test_processing_is_told_article_by_article(tmp_path: Path) -> None:
     assert found_without == {"agreement": first["agreement"], "state": "in-force", "shown": False}
 
 
+def test_what_was_erased_by_order_says_so(tmp_path: Path) -> None:
+    """Before its time, and not by the operator: the table tells it from what was erased when its time was over."""
+    ledger = lived()
+    first = ledger.index("released")
+    ledger.add("erasure", "erasure", BROKER, document=erased([first, first], by="court", ordered=True))
+    ledger.written("released").shown = False
+    [told] = rows(ledger, "not-shown", tmp_path)
+    assert (told["why"], told["by"]) == ("ordered", "court")
+
+
 def test_what_was_erased_or_withheld_has_its_own_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """By whose order it was erased, or that it was not given: nobody takes a register for whole that is not."""
     ledger = lived()

@@ -45,7 +45,7 @@ def test_a_journal_that_keeps_its_promises_is_verified(ledger: Ledger, tmp_path:
     assert (report.holds, report.complete) == (True, True)
     assert (report.violations, report.broken, report.unjudged) == ((), {}, {})
     assert report.checkpoint.size == len(ledger.entries) == 38
-    assert report.signed_at == ledger.now
+    assert report.current.signed_at == ledger.now
     counted = report.counted
     assert (counted.clear, counted.opened, counted.unread) == (18, 20, 0)
     assert (counted.chains, counted.agreements, counted.consents) == (4, 1, 1)

@@ -42,7 +42,7 @@ def test_the_story_of_a_referral_is_whole_and_in_order(tmp_path: Path, capsys: p
     story = as_json(ledger, REF, tmp_path, capsys)
     first = ledger.index("in-force")
     assert names(ledger, story) == [each.name for each in ledger.entries[first:] if each.name != "unrelated"]
-    assert (story["kind"], story["not_shown"]) == ("referral", {"withheld": 0, "erased": 0})
+    assert (story["kind"], story["not_shown"]) == ("referral", {"withheld": 0, "erased": 0, "lost": []})
 
 
 def test_who_what_under_what_and_when_is_told_in_words(
@@ -66,7 +66,7 @@ def test_who_what_under_what_and_when_is_told_in_words(
             "      23  2026-03-02 14:00:23  Une orientation de Ligne 211 Inventée (ligne-211@laval) vers Refuge Lavoie",
             "Finalité\u00a0: Trouver un hébergement",
             "Sections\u00a0: Identité, Coordonnées, Logement",
-            f"Sous l’article 1 du protocole d’entente {agreement().ref}",
+            f"Sous l’article 1 de l’entente {agreement().ref}",
             f"Sous le consentement {STATEMENT_ID}, version 1",
             "      24  2026-03-02 14:00:24  Remis à Refuge Lavoie Inventé (refuge-lavoie@laval).",
             "Motif\u00a0: Plus de place",

@@ -65,8 +65,17 @@ def test_an_erasure_is_told_where_it_concerns_the_story(tmp_path: Path, capsys: 
         ledger.written(name).shown = False
     story = as_json(ledger, REF, tmp_path, capsys)
     assert names(ledger, story)[-1] == "erasure"
-    assert story["not_shown"] == {"withheld": 0, "erased": 2}
+    assert story["not_shown"] == {"withheld": 0, "erased": 2, "lost": []}
     assert TERMINAL.word("audit.story.erased", count=2) in told(ledger, REF, tmp_path, capsys)
+
+
+def test_an_erasure_by_order_is_told_as_such(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its sentence says who ordered it before the evidence had to be kept no longer."""
+    ledger = lived()
+    about = ledger.index("accepted")
+    ledger.add("erasure", "erasure", BROKER, document=erased([about, about + 4], by="court", ordered=True))
+    sentence = TERMINAL.word("audit.story.erasure-ordered", count=5, by="court", ground="retention-over")
+    assert sum(line.endswith(sentence) for line in told(ledger, REF, tmp_path, capsys)) == 1
 
 
 @pytest.mark.parametrize("subject", ["ref_" + "y" * 26, "env_" + "y" * 26, "cs_" + "y" * 26, "agr_" + "y" * 26])
@@ -113,7 +122,7 @@ def test_an_opening_that_is_not_the_entrys_is_not_told(tmp_path: Path, capsys: p
     assert show(path, REF, "--json") == 0
     story = json.loads(capsys.readouterr().out)
     assert "released" not in names(ledger, story)
-    assert story["not_shown"] == {"withheld": 1, "erased": 0}
+    assert story["not_shown"] == {"withheld": 1, "erased": 0, "lost": []}
 
 
 def test_an_entry_that_is_written_with_escapes_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from journal.vkeys import ED25519, Vkey, parse_vkey
 from keys.errors import PasserelleError, WeakKeyError
+from keys.vkeys import ED25519, Vkey, parse_vkey
 from tests.journal.builders import ORIGIN, journal_signer
 
 SIGNER = journal_signer()

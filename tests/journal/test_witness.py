@@ -6,17 +6,19 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import permutations
+from typing import Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from journal.contradictions import Contradiction, contradiction, read_signed
 from journal.cosignatures import verify_signature
 from journal.notes import Checkpoint
 from journal.tree import EMPTY_ROOT, Frontier, consistency_proof
-from journal.vkeys import ED25519, Vkey
-from journal.witness import Contradiction, NewLeaves, Witnessed, advance, contradiction, cosign, verify_cosignature
+from journal.witness import NewLeaves, Witnessed, advance, cosign, verify_cosignature
 from keys.errors import ForgedError, MalformedError, PasserelleError
+from keys.vkeys import ED25519, Vkey
 from tests.journal.builders import AT, ORIGIN, Files, hashes_of, journal_signer, leaves_of, short_leaves
 from tests.journal.witnesses import classic, lasting, nodes_of
 
@@ -44,6 +46,16 @@ def remembered(size: int, at: datetime = AT) -> Witnessed:
 def proof(old: int, new: int, files: Files = FILES) -> list[bytes]:
     """The consistency proof between two sizes; of nothing from nothing."""
     return consistency_proof(old, new, nodes_of(files.hashes)) if old else []
+
+
+def told(kind: Literal["fork", "rollback"], first: bytes, second: bytes) -> Contradiction:
+    """The contradiction of two notes."""
+    return Contradiction(kind, read_signed(first, JOURNAL.vkeys), read_signed(second, JOURNAL.vkeys))
+
+
+def contradicted(first: bytes, second: bytes) -> Contradiction | None:
+    """How two notes contradict each other."""
+    return contradiction(read_signed(first, JOURNAL.vkeys), read_signed(second, JOURNAL.vkeys))
 
 
 def code_of(before: Witnessed | None, met: bytes, shown: list[bytes] | NewLeaves) -> str:
@@ -124,8 +136,8 @@ def test_two_roots_of_one_size_are_a_fork(size: int) -> None:
     before = remembered(size)
     met = JOURNAL.sign(Checkpoint(ORIGIN, size, bytes(31) + b"\x01"), AT + HOUR)
     if size:
-        assert advance(before, met, JOURNAL.vkeys, []) == Contradiction("fork", before.note, met)
-    assert contradiction(before.note, met, JOURNAL.vkeys) == Contradiction("fork", before.note, met)
+        assert advance(before, met, JOURNAL.vkeys, []) == told("fork", before.note, met)
+    assert contradicted(before.note, met) == told("fork", before.note, met)
 
 
 def test_a_fork_further_on_finds_no_proof() -> None:
@@ -144,10 +156,10 @@ def test_a_smaller_journal_signed_later_is_a_rollback() -> None:
     larger = remembered(300)
     for later in (timedelta(seconds=1), timedelta(days=365)):
         smaller = note(200, AT + later)
-        assert advance(larger, smaller, JOURNAL.vkeys, []) == Contradiction("rollback", larger.note, smaller)
+        assert advance(larger, smaller, JOURNAL.vkeys, []) == told("rollback", larger.note, smaller)
         seen_first = Witnessed(ORIGIN, 200, FILES.root(200), smaller)
         found = advance(seen_first, larger.note, JOURNAL.vkeys, proof(200, 300))
-        assert found == Contradiction("rollback", smaller, larger.note)
+        assert found == told("rollback", smaller, larger.note)
 
 
 def test_an_old_note_shown_again_changes_nothing() -> None:
@@ -155,7 +167,7 @@ def test_an_old_note_shown_again_changes_nothing() -> None:
     before = remembered(300)
     for earlier in (timedelta(0), HOUR):
         assert advance(before, note(200, AT - earlier), JOURNAL.vkeys, []) == before
-        assert contradiction(before.note, note(200, AT - earlier), JOURNAL.vkeys) is None
+        assert contradicted(before.note, note(200, AT - earlier)) is None
 
 
 def test_the_first_and_the_last_note_of_one_tree_are_remembered() -> None:
@@ -182,9 +194,9 @@ def test_a_journal_that_went_back_between_two_notes_is_found() -> None:
     """Whichever of the two it contradicts, that one is the evidence."""
     both = replace(remembered(200, AT + 2 * HOUR), first=note(200, AT))
     smaller, larger = note(100, AT + HOUR), note(300, AT + HOUR)
-    assert advance(both, smaller, JOURNAL.vkeys, []) == Contradiction("rollback", note(200, AT), smaller)
+    assert advance(both, smaller, JOURNAL.vkeys, []) == told("rollback", note(200, AT), smaller)
     found = advance(both, larger, JOURNAL.vkeys, proof(200, 300))
-    assert found == Contradiction("rollback", note(200, AT + 2 * HOUR), larger)
+    assert found == told("rollback", note(200, AT + 2 * HOUR), larger)
     assert code_of(replace(both, first=note(199)), larger, proof(200, 300)) == "witness-damaged"
 
 

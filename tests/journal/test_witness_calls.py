@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from journal.notes import MAX_NOTE, Checkpoint, open_note, with_cosignatures
+from journal.notes import Checkpoint, open_note, with_cosignatures
 from journal.tree import MAX_SIZE, consistency_proof
-from journal.vkeys import b64
 from journal.witness_calls import (
     MAX_ANSWER,
-    MAX_PROOF_LINES,
-    MAX_REQUEST,
     SIZE_TYPE,
     AddCheckpoint,
     Behind,
     Cosigned,
     Declined,
-    parse_add_checkpoint,
     parse_answer,
 )
 from keys.errors import MalformedError, PasserelleError
+from keys.vkeys import b64
 from tests.journal.builders import AT, ORIGIN, Files, journal_signer, short_leaves
-from tests.journal.witnesses import PLAIN, AnsweringWitness, classic, lasting, nodes_of
+from tests.journal.witnesses import PLAIN, AnsweringWitness, classic, lasting, nodes_of, parse_add_checkpoint
 
 JOURNAL = journal_signer()
 FILES = Files(short_leaves(300))
@@ -31,13 +30,6 @@ NOTE = JOURNAL.sign(Checkpoint(ORIGIN, 300, FILES.root()), AT)
 PROOF = tuple(consistency_proof(200, 300, FILES.reader()))
 BODY = AddCheckpoint(200, PROOF, NOTE).encode()
 LINE = f"{classic().sign(Checkpoint(ORIGIN, 300, FILES.root())).line()}\n".encode()
-
-
-def code_of_request(body: bytes) -> str:
-    """The slug with which a request is refused."""
-    with pytest.raises(MalformedError) as caught:
-        parse_add_checkpoint(body)
-    return caught.value.code
 
 
 def code_of_answer(status: int, content_type: str, body: bytes) -> str:
@@ -48,51 +40,11 @@ def code_of_answer(status: int, content_type: str, body: bytes) -> str:
 
 
 def test_a_request_is_lines_as_the_format_has_them() -> None:
-    """The old size, one hash a line, an empty line, the note as it is; and it comes back."""
+    """The old size, one hash a line, an empty line, the note as it is; and a witness reads it back."""
     hashes = "".join(f"{b64(each)}\n" for each in PROOF)
     assert f"old 200\n{hashes}\n".encode() + NOTE == BODY
     assert parse_add_checkpoint(BODY) == AddCheckpoint(200, PROOF, NOTE)
     assert parse_add_checkpoint(AddCheckpoint(0, (), NOTE).encode()) == AddCheckpoint(0, (), NOTE)
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "code"),
-    [
-        (b"old 200\n", b"old 0200\n", "wrong-witness-request"),
-        (b"old 200\n", b"old -1\n", "wrong-witness-request"),
-        (b"old 200\n", b"old +200\n", "wrong-witness-request"),
-        (b"old 200\n", b"old  200\n", "wrong-witness-request"),
-        (b"old 200\n", b"old 200 \n", "wrong-witness-request"),
-        (b"old 200\n", b"old 200\r\n", "wrong-witness-request"),
-        (b"old 200\n", b"Old 200\n", "wrong-witness-request"),
-        (b"old 200\n", b"200\n", "wrong-witness-request"),
-        (b"old 200\n", b"", "wrong-witness-request"),
-        (b"old 200\n", "old \u0662\n".encode(), "wrong-witness-request"),
-        (b"old 200\n", f"old {MAX_SIZE + 1}\n".encode(), "wrong-witness-request"),
-        (b"old 200\n", b"old 200\nAAAA\n", "wrong-hash-line"),
-        (b"old 200\n", b"old 200\n" + b"A" * 43 + b"\n", "wrong-hash-line"),
-        (b"old 200\n", b"old 200\n" + b"A" * 42 + b"B=\n", "wrong-hash-line"),
-        (b"old 200\n", b"old 200\n" + (b"A" * 43 + b"=\n") * 64, "too-many-hashes"),
-        (b"old 200\n", b"old 200\n" + b"A" * 43 + b"=\x00\n", "wrong-hash-line"),
-        (b"old 200\n", b"\xff 200\n", "wrong-witness-request"),
-        (b"\n\n", b"\n", "wrong-hash-line"),
-        (b"\n300\n", b"\n0300\n", "wrong-checkpoint"),
-    ],
-)
-def test_any_other_spelling_of_a_request_is_refused(old: bytes, new: bytes, code: str) -> None:
-    """Sizes, lines, hashes and the note are read strictly."""
-    assert old in BODY
-    assert code_of_request(BODY.replace(old, new, 1)) == code
-
-
-def test_a_request_cut_short_or_too_large_is_refused() -> None:
-    """Without its note, without the empty line, or longer than any request."""
-    assert code_of_request(b"") == "wrong-witness-request"
-    assert code_of_request(BODY.partition(b"\n\n")[0]) == "wrong-witness-request"
-    assert code_of_request(BODY.partition(b"\n\n")[0] + b"\n\n") == "wrong-note"
-    assert code_of_request(BODY[:-1]) == "wrong-note"
-    assert code_of_request(b"\xff" * (MAX_REQUEST + 1)) == "too-large"
-    assert len(AddCheckpoint(MAX_SIZE, (bytes(32),) * MAX_PROOF_LINES, bytes(MAX_NOTE)).encode()) <= MAX_REQUEST
 
 
 @pytest.mark.parametrize(
@@ -198,9 +150,6 @@ def test_a_witness_refuses_what_it_should() -> None:
 
 @given(st.integers(100, 600), st.text(max_size=30), st.binary(max_size=200))
 def test_garbage_raises_our_errors_only(status: int, content_type: str, data: bytes) -> None:
-    """Whatever a witness or a caller sends, reading it refuses with an error that callers handle."""
-    for read in (lambda: parse_answer(status, content_type, data), lambda: parse_add_checkpoint(data)):
-        try:
-            read()
-        except PasserelleError:
-            continue
+    """Whatever a witness sends, reading it refuses with an error that callers handle."""
+    with suppress(PasserelleError):
+        parse_answer(status, content_type, data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,15 +11,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from journal.checkpoints import Checkpoint
+from journal.contradictions import Contradiction
 from journal.cosignatures import CosigningKey, NoteSignature, vkey_of
 from journal.cosignatures import cosign as sign_at
 from journal.notes import parse_note
 from journal.quorum import Witness
 from journal.tree import NodeReader, root_of
-from journal.vkeys import Vkey
-from journal.witness import Contradiction, Witnessed, advance, cosign
-from journal.witness_calls import SIZE_TYPE, AddCheckpoint, parse_add_checkpoint
+from journal.witness import Witnessed, advance, cosign
+from journal.witness_calls import MAX_PROOF_LINES, SIZE_TYPE, AddCheckpoint, parse_hash_lines
 from keys.errors import ForgedError, MalformedError
+from keys.vkeys import Vkey
 from tests.journal.builders import AT
 
 PLAIN = "text/plain; charset=utf-8"
@@ -56,6 +58,13 @@ def lasting(name: str = "refuge-invente@laval", number: int = 1) -> Signer:
     return Signer(name, MLDSA44PrivateKey.from_seed_bytes(bytes([number]) * 32))
 
 
+def policy_text(*signers: Signer) -> bytes:
+    """A tlog-policy that asks for any one of these."""
+    lines = [f"witness {each.name} {each.vkey}" for each in signers]
+    names = " ".join(each.name for each in signers)
+    return "\n".join([*lines, f"group quorum any {names}", "quorum quorum", ""]).encode()
+
+
 def nodes_of(hashes: Sequence[bytes]) -> NodeReader:
     """The nodes of the tree over these leaf hashes, each computed anew."""
 
@@ -63,6 +72,18 @@ def nodes_of(hashes: Sequence[bytes]) -> NodeReader:
         return root_of(hashes[index << height : (index + 1) << height])
 
     return read
+
+
+def parse_add_checkpoint(body: bytes) -> AddCheckpoint:
+    """Read a request as strictly as a witness does; raises `MalformedError` (wrong-witness-request, and its parts')."""
+    head, blank, note = body.partition(b"\n\n")
+    first, *lines = head.decode("ascii", "replace").split("\n")
+    size = re.fullmatch(r"old (0|[1-9][0-9]{0,15})", first, re.ASCII)
+    if not blank or size is None:
+        raise MalformedError("wrong-witness-request")
+    proof = parse_hash_lines(lines, limit=MAX_PROOF_LINES)
+    parse_note(note)
+    return AddCheckpoint(int(size[1]), proof, note)
 
 
 @dataclass

@@ -5,11 +5,12 @@ import hashlib
 import pytest
 
 from journal.entries import ClearLeaf, Opening, clear_leaf, commitment_leaf, open_leaf, read_leaf
-from journal.notes import open_note, parse_checkpoint, parse_vkey
+from journal.notes import open_note, parse_checkpoint
 from journal.tiles import parse_path
 from journal.tree import consistency_proof, inclusion_proof, leaf_hash, root_of, verify_consistency, verify_inclusion
 from keys.documents import from_b64url, parse_time
 from keys.errors import ForgedError, MalformedError, PasserelleError
+from keys.vkeys import parse_vkey
 from tests.journal.builders import Files
 from tests.vectors.vector_files import Json, cases, named, vectors
 

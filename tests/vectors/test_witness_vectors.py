@@ -9,12 +9,12 @@ from journal.policies import parse_policy
 from journal.proofs import LogProof, parse_proof, prove
 from journal.quorum import Group, Member, QuorumPolicy
 from journal.tree import consistency_proof, leaf_hash
-from journal.vkeys import Vkey, parse_vkey
 from journal.witness import advance
-from journal.witness_calls import AddCheckpoint, Behind, Cosigned, parse_add_checkpoint, parse_answer
+from journal.witness_calls import AddCheckpoint, Behind, Cosigned, parse_answer
 from keys.documents import from_b64url, parse_time
 from keys.errors import ForgedError, MalformedError, PasserelleError
-from tests.journal.witnesses import Signer, nodes_of
+from keys.vkeys import Vkey, parse_vkey
+from tests.journal.witnesses import Signer, nodes_of, parse_add_checkpoint
 from tests.vectors.vector_files import Json, cases, named, vectors
 
 CONTENT = vectors("witnesses")
