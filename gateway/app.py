@@ -91,7 +91,7 @@ def create_app(broker: Broker) -> FastAPI:
 
     app = FastAPI(
         title="Passerelle",
-        version="0.3.0",
+        version="0.4.0",
         lifespan=lifespan,
         openapi_url=None,  # ours answers GET alone
         docs_url=None,  # its pages would load scripts from elsewhere
@@ -102,6 +102,7 @@ def create_app(broker: Broker) -> FastAPI:
     app.openapi = lambda: openapi_document(broker.settings.public_url, app.version)  # type: ignore[method-assign]  # as FastAPI says to
     app.state.broker = broker
     broker.store.on_commit(broker.mailboxes.ring)
+    broker.store.sign_for(broker.keys.signers)
     install_problems(app)
     for router in _ROUTERS:
         app.include_router(router(broker))

@@ -19,7 +19,7 @@ from gateway.bodies import json_answer, read_sealed
 from gateway.broker import Broker
 from gateway.callers import Presented, admit, present
 from gateway.endings import MAY_PASS_LATER
-from gateway.gates import judge
+from gateway.gates import is_unconfirmed, judge
 from gateway.problems import ProblemError, refusal
 from gateway.store.attachments import Attachment
 from gateway.store.transaction import Transaction
@@ -122,6 +122,8 @@ def _fetch(broker: Broker, tx: Transaction, presented: Presented, place: Place) 
     if not known.released:
         raise ProblemError("not-released", pointer="/envelope")
     header = found.header
+    if is_unconfirmed(tx, header):
+        raise ProblemError("statement-unconfirmed", pointer="/envelope")
     decision = judge(tx, header, "pickup", caller.scopes, at)
     if isinstance(decision, Refused):
         # Suspensions may be lifted, and a closing corrected (T21): nothing is destroyed because of them.

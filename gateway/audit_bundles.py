@@ -12,13 +12,15 @@ from typing import BinaryIO
 from consent.agreement import SIGNATURE_KIND
 from consent.statement import STATEMENT_KIND
 from gateway.broker import Broker
-from gateway.checkpoints import ShownCheckpoint, archive
+from gateway.checkpoints import Archive, ShownCheckpoint, archive
 from gateway.journal_files import tile_data
-from gateway.sequencer.integration import integrate
+from gateway.rotation import publish_all
+from gateway.shards import all_shards
 from gateway.store.engines import is_postgresql, without_time_limits
 from gateway.store.transaction import Transaction
-from journal.bundle import write_bundle
+from journal.bundle import ShardFiles, write_bundle
 from journal.layout import SignedAgreement
+from journal.shards import Shard
 from journal.tiles import ENTRIES, HEIGHT, WIDTH, TilePath
 from keys.errors import PasserelleError
 from keys.signing import SignedDocument
@@ -53,34 +55,45 @@ def export_bundle(broker: Broker, out: BinaryIO, at: datetime) -> ShownCheckpoin
     """
     with broker.store.transaction() as tx:
         tx.journal.append(tx.journal.lock(at), type="audit.read", actor=broker.settings.address)
-    more = True
-    while more:
-        with broker.store.transaction() as tx:
-            more = integrate(tx, broker.keys.journal, at)
+    publish_all(broker, at)
     with broker.store.reading() as tx:
         if is_postgresql(broker.store.engine):
             without_time_limits(tx.connection)  # the file of a large journal takes minutes, in one view of it
-        checkpoints = archive(broker, tx)
-        shown = checkpoints.newest()
-        if shown is None:
-            raise AssertionError  # one was just published
+        shards = all_shards(broker.keys, tx)
         write_bundle(
             out,
-            checkpoint=shown.note,
-            vkeys=broker.keys.journal.vkeys,
-            files=_files(tx, shown.size),
-            openings=tx.journal.openings(shown.size),
+            shards=(_shard(broker, tx, shards, shard) for shard in shards),
             agreements=_agreements(tx),
-            checkpoints=(each.note for each in checkpoints.all()),
             statements=(SignedDocument.parse(data, STATEMENT_KIND) for _, data in tx.statements.all_documents()),
         )
+        return _newest(archive(broker, tx, shards, shards[-1]))
+
+
+def _newest(checkpoints: Archive) -> ShownCheckpoint:
+    shown = checkpoints.newest()
+    if shown is None:
+        raise AssertionError  # no shard is ever seen without a checkpoint
     return shown
 
 
-def _files(tx: Transaction, size: int) -> Iterator[tuple[str, bytes]]:
+def _shard(broker: Broker, tx: Transaction, shards: list[Shard], shard: Shard) -> ShardFiles:
+    """What the bundle has of one shard, up to its newest checkpoint."""
+    checkpoints = archive(broker, tx, shards, shard)
+    newest = _newest(checkpoints)
+    return ShardFiles(
+        number=shard.number,
+        vkeys=shard.vkeys,
+        checkpoint=newest.note,
+        files=_files(tx, shards, shard, shard.position(newest.size)),
+        openings=tx.journal.openings(newest.size, shard.start),
+        checkpoints=(each.note for each in checkpoints.all()),
+    )
+
+
+def _files(tx: Transaction, shards: list[Shard], shard: Shard, size: int) -> Iterator[tuple[str, bytes]]:
     """Every tile of a tree of `size` leaves, level by level, then the entries."""
     for path in _paths(size):
-        data = tile_data(tx, path)
+        data = tile_data(tx, shards, shard, path)
         if data is None:
             raise AssertionError  # the tree was published, so all of its tiles are there
         yield str(path), data

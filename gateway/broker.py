@@ -11,8 +11,8 @@ from gateway.directory.catalogue import Catalogue
 from gateway.mailboxes import Mailboxes
 from gateway.store.store import Store
 from gateway.verifiers import Verifiers
-from journal.vkeys import Vkey
 from keys.documents import Address, Clock
+from keys.vkeys import Vkey
 
 __all__ = ["Broker", "BrokerSettings", "PublicWitness"]
 

@@ -79,13 +79,16 @@ def present(request: Request, broker: Broker) -> Presented:
     return Presented(token, proof, challenge)
 
 
-def admit(tx: Transaction, presented: Presented, at: datetime) -> Caller:
+def admit(tx: Transaction, presented: Presented, at: datetime, *, while_stopped: bool = False) -> Caller:
     """Read under the lock whether the organisation may call, and use the proof up; `at` is the transaction's time.
 
     Raises `ProblemError`, status 401: client-suspended, client-key-revoked (revoked or out of its period: a token ends
     with the key that signed in for it), proof-expired, proof-replayed. A job that raises later gives
-    the proof back, with everything else it did: a repetition then meets the same refusal.
+    the proof back, with everything else it did: a repetition then meets the same refusal. Unless `while_stopped`,
+    raises `StoppedError` while nothing may be journalled.
     """
+    if not while_stopped:
+        tx.journal.require_open()
     if at >= presented.proof.until:
         # This process's clock is behind the journal by minutes: another one may have forgotten the proof already.
         raise _problem(SignInError("proof-expired"), presented.challenge)

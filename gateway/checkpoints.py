@@ -12,11 +12,14 @@ from datetime import datetime, timedelta
 
 from consent.quorum import is_address
 from gateway.broker import Broker
+from gateway.shards import last_size
 from gateway.store.cosignatures import Placed
 from gateway.store.tiles import PublishedCheckpoint
 from gateway.store.transaction import Transaction
 from journal.notes import MAX_SIGNATURES
-from journal.vkeys import parse_vkey
+from journal.shards import FIRST, Shard
+from keys.strictjson import MAX_INTEGER
+from keys.vkeys import parse_vkey
 
 __all__ = ["MAX_PAGE", "MOST_WITNESSES", "RECENT", "Archive", "ShownCheckpoint", "archive"]
 
@@ -35,7 +38,10 @@ _AT_ONCE = 10
 
 @dataclass(frozen=True, slots=True)
 class ShownCheckpoint:
-    """An archived checkpoint: its size, the moment it was published, and its note with the cosignatures below."""
+    """An archived checkpoint: its size, the moment it was published, and its note with the cosignatures below.
+
+    `size` counts the entries of all shards; the note counts those of its own.
+    """
 
     size: int
     time: datetime
@@ -44,19 +50,24 @@ class ShownCheckpoint:
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """The checkpoints as one transaction sees them; `public` are the names of the witnesses of the settings."""
+    """The checkpoints as one transaction sees them, those of `first` to `last` entries.
+
+    `public` are the names of the witnesses of the settings.
+    """
 
     tx: Transaction
     public: Collection[str] = ()
+    first: int = 0
+    last: int = MAX_INTEGER
 
     def newest(self) -> ShownCheckpoint | None:
         """The last checkpoint that was published, whether anybody cosigned it or not yet; None before the first."""
-        found = self.tx.tiles.newest_checkpoint()
+        found = self.tx.tiles.newest_within(self.first, self.last)
         return None if found is None else next(self._shown([found]))
 
     def confirmed(self, witnesses: int, at: datetime) -> ShownCheckpoint | None:
         """The last checkpoint that at least so many witnesses cosigned within the day before `at`; None without one."""
-        size = self.tx.cosignatures.confirmed(witnesses, at - RECENT)
+        size = self.tx.cosignatures.confirmed(witnesses, at - RECENT, self.first, self.last)
         found = None if size is None else self.tx.tiles.newest_of(size)
         return None if found is None else next(self._shown([found]))
 
@@ -67,7 +78,8 @@ class Archive:
         """
         shown: list[ShownCheckpoint] = []
         left = MAX_BYTES
-        for made in self._shown(self.tx.tiles.checkpoints(size, after, MAX_PAGE)):
+        later = after if size >= self.first else None
+        for made in self._shown(self.tx.tiles.checkpoints(max(size, self.first), later, MAX_PAGE, self.last)):
             left -= len(made.note)
             if shown and left < 0:
                 break
@@ -76,7 +88,7 @@ class Archive:
 
     def all(self) -> Iterator[ShownCheckpoint]:
         """Every checkpoint that was ever published, by size and time."""
-        size, after = 0, None
+        size, after = self.first, None
         while shown := self.page(size, after):
             yield from shown
             size, after = shown[-1].size, shown[-1].time
@@ -109,6 +121,9 @@ class Archive:
                 yield text if is_address(text) else parse_vkey(text).name
 
 
-def archive(broker: Broker, tx: Transaction) -> Archive:
-    """The archive of a broker."""
-    return Archive(tx, frozenset(each.vkey.name for each in broker.settings.witnesses))
+def archive(broker: Broker, tx: Transaction, shards: list[Shard], shard: Shard) -> Archive:
+    """The archive of one shard of a broker's journal, which has all these `shards`."""
+    public = frozenset(each.vkey.name for each in broker.settings.witnesses)
+    # Only the first journal was ever signed empty.
+    first = shard.start if shard.number == FIRST else shard.start + 1
+    return Archive(tx, public, first, last_size(shards, shard))

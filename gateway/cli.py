@@ -8,7 +8,9 @@ from gateway.commands import agreements, directory, emergencies, incidents, jour
 from gateway.commands import alarms as _alarms  # noqa: F401 - registers commands of the journal
 from gateway.commands import broker as _broker  # noqa: F401 - registers the commands of the broker itself
 from gateway.commands import erasing as _erasing  # noqa: F401 - registers commands of the journal
+from gateway.commands import restores as _restores  # noqa: F401 - registers commands of the journal
 from gateway.commands import roles as _roles  # noqa: F401 - registers `roles`
+from gateway.commands import rotation as _rotation  # noqa: F401 - registers commands of the journal
 from gateway.commands.program import TERMINAL, app
 
 __all__ = ["app", "main"]

@@ -24,6 +24,7 @@ from gateway.paths import named
 from gateway.polling import admitted
 from gateway.problems import ProblemError
 from gateway.receipts import RECEIPT_KIND, receipt
+from gateway.shards import current_origin
 from gateway.signers import check_signer, verified_document
 from gateway.store.journal import Appended
 from gateway.store.transaction import Transaction
@@ -117,14 +118,15 @@ def _register(
     known = tx.statements.version(statement.id, statement.version)
     if known is not None and known[0] == signed.sha256:
         _keep_code(broker, tx, statement, code)
-        return known[1], False
+        return _confirmed(broker, tx, statement, signed, at) or known[1], False
     check_signer(tx, signed, at)
     _check(tx, statement, at)
     before = tx.statements.newest(statement.id)
     registered = RegisteredStatement(statement, signed.sha256)
     appended = tx.journal.append(at, **records.statement_registered(registered))
-    answer = _receipt(broker, appended, registered)
+    answer = _receipt(broker, tx, appended, registered)
     tx.statements.register(statement, signed, answer)
+    tx.statements.trust(statement.id)
     _keep_code(broker, tx, statement, code)
     if statement.state == "given":
         # A narrower version governs what waits from this moment on, not from its recipient's next call.
@@ -134,6 +136,23 @@ def _register(
     return answer, True
 
 
+def _confirmed(
+    broker: Broker, tx: Transaction, statement: ConsentStatement, signed: SignedDocument, at: datetime
+) -> bytes | None:
+    """The new receipt of a newest version whose issuer says it again since entries were lost; None in any other case.
+
+    It is journalled again: from there on nobody has to wonder whether a later version, or an end, is among the lost.
+    """
+    newest = tx.statements.newest(statement.id)
+    if newest is None or newest.document.version != statement.version or not tx.statements.trust(statement.id):
+        return None
+    registered = RegisteredStatement(statement, signed.sha256)
+    appended = tx.journal.append(at, **records.statement_registered(registered))
+    answer = _receipt(broker, tx, appended, registered)
+    tx.statements.renew_receipt(statement.id, statement.version, answer)
+    return answer
+
+
 def _check_known(tx: Transaction, statement: ConsentStatement, caller: Address) -> None:
     """Only what is there and the caller's can be ended: what is another's is as if it did not exist."""
     newest = tx.statements.newest(statement.id)
@@ -141,10 +160,10 @@ def _check_known(tx: Transaction, statement: ConsentStatement, caller: Address) 
         raise ProblemError("consent-unknown", pointer="/payload/id", status=404)
 
 
-def _receipt(broker: Broker, appended: Appended, registered: RegisteredStatement) -> bytes:
+def _receipt(broker: Broker, tx: Transaction, appended: Appended, registered: RegisteredStatement) -> bytes:
     return receipt(
         broker.keys.receipts,
-        broker.keys.journal.origin,
+        current_origin(broker.keys, tx),
         appended,
         registered.sha256,
         statement=registered.document.id,
@@ -181,7 +200,7 @@ def _check(tx: Transaction, statement: ConsentStatement, at: datetime) -> None:
 
 def _shown(tx: Transaction, caller: Address, identifier: str) -> dict[str, object]:
     newest = tx.statements.newest(identifier)
-    if newest is None or newest.document.issuer != caller:
+    if newest is None or newest.document.issuer != caller or tx.statements.is_erased(identifier):
         raise ProblemError("consent-unknown", status=404)
     end = tx.statements.ended(identifier)
     shown: dict[str, object] = {

@@ -23,20 +23,23 @@ from gateway.callers import Presented, present
 from gateway.checkpoints import RECENT
 from gateway.polling import admitted
 from gateway.problems import ProblemError
+from gateway.restores import confirm_if_all_showed, holds, was_lost
+from gateway.shards import all_shards
 from gateway.store.contradictions import Contradiction
 from gateway.store.cosignatures import Cosignature
-from gateway.store.journal import ContradictedError
+from gateway.store.heads import ContradictedError
 from gateway.store.tiles import PublishedCheckpoint
 from gateway.store.transaction import Transaction
 from journal.checkpoints import Checkpoint
 from journal.cosignatures import NoteSignature, VerifiedSignature, parse_signature
 from journal.notes import MAX_NOTE, Note, open_note, parse_note
-from journal.vkeys import MLDSA44, Vkey
+from journal.shards import Shard
 from journal.witness import verify_cosignature
 from keys.documents import Base64Url, Document, Version, format_time, parse
-from keys.errors import ForgedError, MalformedError, UntrustedKeyError
+from keys.errors import ForgedError, MalformedError, PasserelleError, UntrustedKeyError
 from keys.statements import PublishedKey
 from keys.strictjson import MAX_INTEGER
+from keys.vkeys import MLDSA44, Vkey
 
 __all__ = ["COSIGNATURE_LIMIT", "CosignatureRequest", "cosignatures_router"]
 
@@ -52,9 +55,10 @@ _log = structlog.get_logger("gateway")
 
 
 class CosignatureRequest(Document):
-    """A signature line for the checkpoint of this size, and the checkpoint as the witness read it."""
+    """A signature line for the checkpoint of this size of a shard, and the checkpoint as the witness read it."""
 
     v: Version
+    origin: Annotated[str, StringConstraints(min_length=1, max_length=255)]
     size: Annotated[int, Field(ge=0, le=MAX_INTEGER)]
     root: Base64Url | None = None
     cosignature: Annotated[str, StringConstraints(min_length=1, max_length=_MAX_LINE)]
@@ -80,75 +84,127 @@ def cosignatures_router(broker: Broker) -> APIRouter:
         """Bring a cosignature of an archived checkpoint; 201, or 200 when the caller had brought one of it."""
         presented = present(request, broker)
         wanted = parse(CosignatureRequest, await read_body(request, limit=COSIGNATURE_LIMIT), limit=COSIGNATURE_LIMIT)
-        shown = _contradiction(broker, presented, wanted)
+        shard = _shard(broker, wanted)
+        shown = _contradiction(broker, presented, shard, wanted)
         if shown is not None:
-            if await broker.store.write(lambda tx: _alarm(broker, tx, presented, shown)):
-                _log.error("journal.contradicted", size=wanted.size)
+            is_new, stops = await broker.store.write(lambda tx: _alarm(broker, tx, presented, shown))
+            if shown.settled is not None:
+                raise ProblemError("checkpoint-too-old", pointer="/note")
+            if is_new:
+                tell = _log.error if stops else _log.warning
+                tell("journal.contradicted" if stops else "journal.copy_signed", size=wanted.size)
             raise ContradictedError("journal-contradicted")
-        verified = _verified(broker, presented, wanted)
+        if wanted.note is not None and await broker.store.write(
+            lambda tx: _shown(broker, tx, presented, shard, wanted)
+        ):
+            return json_answer({"v": 1, "size": wanted.size, "time": format_time(broker.clock())}, 200)
+        verified = _verified(broker, presented, shard, wanted)
         is_new = await broker.store.write(lambda tx: _keep(broker, tx, presented, verified))
-        published = verified.published
-        body = {"v": 1, "size": published.size, "time": format_time(published.time)}
+        body = {"v": 1, "size": wanted.size, "time": format_time(verified.published.time)}
         return json_answer(body, 201 if is_new else 200)
 
     return router
 
 
-def _contradiction(broker: Broker, presented: Presented, wanted: CosignatureRequest) -> Contradiction | None:
+def _shard(broker: Broker, wanted: CosignatureRequest) -> Shard:
+    """The shard that is meant; raises `ProblemError` (checkpoint-unknown).
+
+    One that the keystore has keys for and the database does not know was begun after this database was set back. Where
+    it begins nobody can tell; it is counted from the end of what is here.
+    """
+    with broker.store.reading() as tx:
+        shards, end = all_shards(broker.keys, tx), tx.journal.head().size
+    if wanted.note is not None:
+        later = ((number, each) for number, each in broker.keys.signers.items() if number > shards[-1].number)
+        shards += [Shard(number, signer.origin, signer.vkeys, end) for number, signer in later]
+    found = [shard for shard in shards if shard.origin == wanted.origin]
+    if not found:
+        raise ProblemError("checkpoint-unknown", pointer="/origin")
+    return found[0]
+
+
+def _contradiction(
+    broker: Broker, presented: Presented, shard: Shard, wanted: CosignatureRequest
+) -> Contradiction | None:
     """The evidence, when the note bears both our signatures and the archive does not hold its checkpoint.
 
-    Every checkpoint is archived in the transaction that publishes it, so one that anybody read is there. Raises
-    `MalformedError` for a note that is none, or another's.
+    Every checkpoint is archived in the transaction that publishes it, so one that anybody read is there. One of those
+    that a restart has said to be lost is settled already. Raises `MalformedError` for a note that is none, and
+    `ProblemError` for another's (checkpoint-unknown).
     """
     if wanted.note is None:
         return None
     try:
-        opened = open_note(wanted.note, broker.keys.journal.vkeys)
+        opened = open_note(wanted.note, shard.vkeys)
     except ForgedError:
         raise ProblemError("checkpoint-unknown", pointer="/note") from None
     checkpoint = opened.checkpoint
     if checkpoint.size != wanted.size:
         raise MalformedError("out-of-range", "/size")
     with broker.store.reading() as tx:
-        published = tx.tiles.newest_of(checkpoint.size)
-    if published is not None and _text_of(published) == checkpoint:
-        return None
+        published = tx.tiles.newest_of(shard.end(checkpoint))
+        if (published is not None and _text_of(published) == checkpoint) or holds(tx, shard, checkpoint):
+            return None
+        settled = broker.clock() if was_lost(tx, shard, checkpoint) else None
+        kept = tx.contradictions.all()
     # Our own two lines are the evidence; whatever else the note carries is nobody's word, and may be anything.
-    ours = {(vkey.name, vkey.key_id) for vkey in broker.keys.journal.vkeys}
+    ours = {(vkey.name, vkey.key_id) for vkey in shard.vkeys}
     lines = tuple(each for each in parse_note(wanted.note).signatures if (each.name, each.key_id) in ours)
     evidence = Note(checkpoint, lines).encode()
-    return Contradiction(checkpoint.size, checkpoint.root, evidence, presented.address, broker.clock())
+    size = next((each.size for each in kept if each.note == evidence), shard.end(checkpoint))
+    about = size, checkpoint.root, evidence, presented.address, broker.clock()
+    return Contradiction(*about, settled, opened.signed_at)
 
 
-def _alarm(broker: Broker, tx: Transaction, presented: Presented, shown: Contradiction) -> bool:
-    """Keep the evidence and let nothing pass from now on; False for a checkpoint that was shown before."""
-    admitted(broker, tx, presented, "journal:read")
+def _alarm(broker: Broker, tx: Transaction, presented: Presented, shown: Contradiction) -> tuple[bool, bool]:
+    """Keep the evidence and let nothing pass from now on; whether it is new, and whether that stops anything.
+
+    What was signed while a copy did, as the operator said, stops nothing, and says nothing of what a restored backup
+    lacks.
+    """
+    admitted(broker, tx, presented, "journal:read", while_stopped=True)
     is_new = tx.contradictions.keep(shown)
-    if is_new:
+    stops = shown.settled is None and not tx.contradictions.is_explained(shown.signed_at)
+    if stops and tx.journal.head().restored is not None:
+        tx.shown.keep(shown.reported_by, shown.size, shown.at)
+    if is_new and stops:
         tx.journal.set_contradicted(contradicted=True)
-    return is_new
+    return is_new, stops
 
 
-def _verified(broker: Broker, presented: Presented, wanted: CosignatureRequest) -> _Verified:
+def _shown(broker: Broker, tx: Transaction, presented: Presented, shard: Shard, wanted: CosignatureRequest) -> bool:
+    """While nobody knows whether a restored backup is whole: keep that the caller has seen no more than this.
+
+    What its witness key signs is of no use then: the note tells. False when no backup was restored.
+    """
+    if tx.journal.head().restored is None:
+        return False
+    admitted(broker, tx, presented, "journal:read", while_stopped=True)
+    at = tx.journal.lock(broker.clock())
+    tx.shown.keep(presented.address, shard.index(wanted.size), at)
+    confirm_if_all_showed(broker, tx, at)
+    return True
+
+
+def _verified(broker: Broker, presented: Presented, shard: Shard, wanted: CosignatureRequest) -> _Verified:
     """The signature, verified with no lock held by a witness key that the caller has published.
 
     Raises `ProblemError` (checkpoint-unknown), `MalformedError`, `UntrustedKeyError` (key-unknown), `ForgedError`.
     """
     with broker.store.reading() as tx:
-        published = tx.tiles.newest_of(wanted.size)
+        tx.journal.require_open()
+        published = tx.tiles.newest_of(shard.index(wanted.size))
         chain = tx.keys.chain(presented.address)
-    if published is None:
+    checkpoint = None if published is None else _text_of(published)
+    if published is None or checkpoint is None or checkpoint.origin != shard.origin:
         raise ProblemError("checkpoint-unknown", pointer="/size")
-    checkpoint = _text_of(published)
     if wanted.root is not None and not hmac.compare_digest(wanted.root, checkpoint.root):
         raise ProblemError("checkpoint-unknown", pointer="/root")
     signature = _line(wanted.cosignature)
     keys = [each for each in (chain.keys if chain else ()) if each.use == "witness"]
-    for key in keys:
-        vkey = Vkey(presented.address, MLDSA44, key.raw)
-        if (signature.name, signature.key_id) == (vkey.name, vkey.key_id):
-            return _Verified(key, _signed(broker, vkey, signature, checkpoint), signature.line(), published)
-    raise UntrustedKeyError("key-unknown", "/cosignature")
+    vkeys = [(Vkey(presented.address, MLDSA44, key.raw), key) for key in keys]
+    named = [pair for pair in vkeys if (signature.name, signature.key_id) == (pair[0].name, pair[0].key_id)]
+    return _by_one_of(named, shard, signature, published)
 
 
 def _line(text: str) -> NoteSignature:
@@ -158,11 +214,21 @@ def _line(text: str) -> NoteSignature:
         raise MalformedError(error.code, "/cosignature") from None
 
 
-def _signed(broker: Broker, vkey: Vkey, signature: NoteSignature, checkpoint: Checkpoint) -> VerifiedSignature:
-    try:
-        return verify_cosignature(vkey, signature, checkpoint, broker.keys.journal.vkeys)
-    except ForgedError as error:
-        raise ForgedError(error.code, "/cosignature") from None
+def _by_one_of(
+    named: list[tuple[Vkey, PublishedKey]], shard: Shard, signature: NoteSignature, published: PublishedCheckpoint
+) -> _Verified:
+    """The line by whichever of these keys made it: four bytes are soon ground, so that several may share an id."""
+    refused: PasserelleError = UntrustedKeyError("key-unknown", "/cosignature")
+    for vkey, key in named:
+        try:
+            signed = verify_cosignature(vkey, signature, _text_of(published), shard.vkeys)
+        except ForgedError as error:
+            refused = ForgedError(error.code, "/cosignature")
+        except MalformedError as error:
+            refused = MalformedError(error.code, "/cosignature")
+        else:
+            return _Verified(key, signed, signature.line(), published)
+    raise refused
 
 
 def _keep(broker: Broker, tx: Transaction, presented: Presented, verified: _Verified) -> bool:

@@ -25,6 +25,7 @@ from gateway.incidents import open_incident
 from gateway.polling import admitted
 from gateway.problems import ProblemError
 from gateway.receipts import RECEIPT_KIND, receipt
+from gateway.shards import current_origin
 from gateway.signers import check_signer, verified_document
 from gateway.store.emergencies import Declared
 from gateway.store.envelopes import Accepted
@@ -129,7 +130,7 @@ def _keep_review(
 ) -> bytes:
     """Journal the review and keep it; one that finds against the emergency opens an incident."""
     appended = tx.journal.append(at, **records.reviewed(emergency, document.verdict, signed.encode()))
-    origin = broker.keys.journal.origin
+    origin = current_origin(broker.keys, tx)
     answer = receipt(broker.keys.receipts, origin, appended, signed.sha256, reviewed=emergency.envelope)
     tx.emergencies.review(emergency.envelope, signed.encode(), answer)
     if document.verdict == "not-justified":

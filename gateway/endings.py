@@ -23,6 +23,7 @@ __all__ = [
     "CONSENT_ENDED",
     "KEY_REVOKED",
     "MAY_PASS_LATER",
+    "UNCONFIRMED",
     "clear_closed",
     "destroy",
     "end_expired",
@@ -42,7 +43,7 @@ CONSENT_ENDED = {
     "consent-expired": "consent-expired",
 }
 """Which reason of the table each ending of a consent is told as."""
-MAY_PASS_LATER = frozenset({"sender-suspended", "recipient-suspended", "agreement-suspended"})
+MAY_PASS_LATER = frozenset({"sender-suspended", "recipient-suspended", "agreement-suspended", "statement-unconfirmed"})
 """Refusals at pick-up that may be lifted: what they hold back waits, undelivered, until its own end."""
 _UNDELIVERABLE = Event(transition="T04", reason="undeliverable")
 _CLOSED = Refused("referral-closed", "R23", "/ref")
@@ -59,6 +60,8 @@ _NOT_GRANTED = frozenset(
 """What the second gate says once the person allows less than when the envelope was sent."""
 KEY_REVOKED = Refused("key-revoked")
 """The key that an envelope was sealed to was revoked while it waited."""
+UNCONFIRMED = Refused("statement-unconfirmed")
+"""Entries of the journal were lost, and the issuer of the consent has not said again what it is."""
 _RECEIVES = ("envelope:receive",)
 
 

@@ -21,7 +21,7 @@ from gateway.bodies import read_body, signed_answer
 from gateway.broker import Broker
 from gateway.callers import Presented, admit, present
 from gateway.endings import clear_closed
-from gateway.gates import accept, judge
+from gateway.gates import accept, is_unconfirmed, judge
 from gateway.problems import ProblemError, refusal
 from gateway.receipts import RECEIPT_KIND
 from gateway.signers import check_signer
@@ -81,6 +81,9 @@ def _deposit(broker: Broker, tx: Transaction, presented: Presented, envelope: En
     if is_seq_taken:
         raise ProblemError("seq-taken", pointer="/payload/protected/seq")
     _check_keys(tx, envelope, at)
+    if at < header.exp and is_unconfirmed(tx, header):
+        # Passing, and no decision: what the consent says now may be among what was lost. What is too late stays so.
+        raise ProblemError("statement-unconfirmed", pointer="/payload/protected/authority")
     decision = judge(tx, header, "deposit", caller.scopes, at)
     if isinstance(decision, Refused):
         # A refusal burns neither id nor seq, but it is remembered (PROTOCOL §4).

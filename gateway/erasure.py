@@ -7,7 +7,7 @@ whose order. What was handed to the parties and to auditors before is in their h
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -24,6 +24,8 @@ from keys.signing import MAX_DOCUMENT, SignedDocument
 
 __all__ = ["Erased", "ErasureError", "Order", "erasable", "erase_consent"]
 
+_OPERATOR = "operator"
+"""The code of whoever runs the broker."""
 _RANGES = 1000
 """Ranges of indices in one entry, which must fit into a leaf."""
 
@@ -37,6 +39,7 @@ class Order:
     """Who wants the erasure and on which ground, by their codes; raises `MalformedError` for what is no code.
 
     `by_law` is true where a court or an authority ordered it: then the evidence is not kept to the end of its time.
+    The operator cannot be who orders that: raises `ErasureError` (erasure-not-ordered).
     """
 
     by: str
@@ -45,14 +48,26 @@ class Order:
 
     def __post_init__(self) -> None:
         validate(Erasure, {"v": 1, "indices": [[0, 0]], "by": self.by, "ground": self.ground})
+        if self.by_law and self.by == _OPERATOR:
+            raise ErasureError("erasure-not-ordered")
+
+    def erasure(self, ranges: tuple[tuple[int, int], ...]) -> Erasure:
+        """What the journal is told of these entries."""
+        return Erasure(v=1, indices=ranges, by=self.by, ground=self.ground, ordered=True if self.by_law else None)
 
 
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """The entries whose openings go, by index, and the moment of the last of them."""
+    """The entries whose openings go, by index, and the moment of the last of them.
+
+    `incidents` are those about it that are not complete, and `contradicted` tells that the journal is in dispute: an
+    order overrides both.
+    """
 
     indices: tuple[int, ...]
     last: datetime | None
+    incidents: tuple[str, ...] = ()
+    contradicted: bool = False
 
 
 def erasable(store: Store, statement: str, order: Order, at: datetime) -> Erased:
@@ -60,7 +75,8 @@ def erasable(store: Store, statement: str, order: Order, at: datetime) -> Erased
     with store.reading() as tx:
         found = _found(tx, statement, 0, Erased((), None))
         _check(tx, statement, order, found, at)
-    return found
+        incidents, contradicted = _open_incidents(tx, statement), tx.journal.head().contradicted
+    return replace(found, incidents=incidents, contradicted=contradicted)
 
 
 def erase_consent(
@@ -68,8 +84,9 @@ def erase_consent(
 ) -> tuple[int, ...]:
     """Remove the openings of a consent and journal it, in one transaction; returns the indices, none when none is left.
 
-    Its statements are shown to no auditor any more. What decisions need (that the consent ended and how, where its
-    referrals stand, which envelopes came) stays in the working tables. `Store.empty_log` is to be called afterwards.
+    Its statements are shown to nobody any more, and its events and notices told to nobody. What decisions need (that
+    the consent ended and how, where its referrals stand, which envelopes came) stays in the working tables.
+    `Store.empty_log` is to be called afterwards.
     Raises `ErasureError`, and `StoreUnavailableError` (database-forbidden where this account of the database may not
     erase).
     """
@@ -84,8 +101,10 @@ def erase_consent(
         indices = tx.openings.there(found.indices)
         tx.openings.erase(indices)
         tx.statements.erase(statement)
+        _, envelopes = tx.openings.envelopes_of(statement)
+        tx.envelopes.forget(envelopes)
         for ranges in _chunks(_ranges(indices)):
-            erasure = Erasure(v=1, indices=ranges, by=order.by, ground=order.ground)
+            erasure = order.erasure(ranges)
             tx.journal.append(at, type="erasure", actor=settings.address, document=encode(erasure))
     return tuple(indices)
 
@@ -117,17 +136,17 @@ def _check(tx: Transaction, statement: str, order: Order, found: Erased, at: dat
         return
     if tx.journal.head().contradicted:
         raise ErasureError("erasure-journal-contradicted")
-    if _has_open_incident(tx, statement):
+    if _open_incidents(tx, statement):
         raise ErasureError("erasure-incident-open")
     if found.last is not None and at < found.last + _evidence(tx, statement):
         raise ErasureError("erasure-too-early")
 
 
-def _has_open_incident(tx: Transaction, statement: str) -> bool:
-    """Whether one of the eight fields of an incident about an envelope under this consent is still missing."""
+def _open_incidents(tx: Transaction, statement: str) -> tuple[str, ...]:
+    """The incidents about envelopes under this consent of which one of the eight fields is still missing."""
     _, envelopes = tx.openings.envelopes_of(statement)
-    about = (each.incident for each in tx.incidents.all() if each.envelope in envelopes)
-    return any(getattr(incident, field) is None for incident in about for field in FIELDS)
+    about = (each for each in tx.incidents.all() if each.envelope in envelopes)
+    return tuple(each.id for each in about if any(getattr(each.incident, field) is None for field in FIELDS))
 
 
 def _evidence(tx: Transaction, statement: str) -> timedelta:

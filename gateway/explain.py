@@ -22,7 +22,7 @@ from consent.statement import ConsentStatement
 from gateway.bodies import read_body
 from gateway.broker import Broker
 from gateway.callers import present
-from gateway.gates import case
+from gateway.gates import case, is_unconfirmed
 from gateway.polling import admitted
 from gateway.problems import ProblemError
 from gateway.words import words
@@ -75,9 +75,11 @@ def explain_router(broker: Broker) -> APIRouter:
             raise ProblemError("sender-is-not-caller", pointer="/header/from")
         with broker.store.reading() as tx:
             asked = case(tx, header, caller.scopes, tx.journal.lock(broker.clock()))
+            waits = asked.at < header.exp and _may_know(asked) and is_unconfirmed(tx, header)
         language = language_of_header(request.headers.get("accept-language"))
         headers = {"Content-Language": language, "Vary": "Accept-Language", "Cache-Control": "no-store"}
-        return Response(strictjson.dumps(explained(asked, language)), 200, headers, media_type="application/json")
+        told = explained(asked, language) | (_waiting(language) if waits else {})
+        return Response(strictjson.dumps(told), 200, headers, media_type="application/json")
 
     return router
 
@@ -99,6 +101,20 @@ def explained(asked: Case, language: Language) -> dict[str, object]:
         statement = asked.consent.document
         answer["consent"] = {"statement": statement.id, "version": _version_known(asked.header, statement)}
     return answer
+
+
+def _may_know(asked: Case) -> bool:
+    """Whether the consent in question is one that the sender may cite, or that a referral of its own rests on."""
+    header = asked.header
+    cites_none = isinstance(header, SealedHeader) and header.authority is None
+    return asked.consent is not None or (cites_none and asked.referral is not None)
+
+
+def _waiting(language: Language) -> dict[str, object]:
+    """That a deposit is put off, whatever the rules say: the consent was not confirmed since entries were lost."""
+    because = "statement-unconfirmed"
+    detail, remedy = (words(f"error.{because}.{part}", language) for part in ("title", "remedy"))
+    return {"waits": {"because": because, "detail": detail, "remedy": remedy}}
 
 
 def _version_known(header: Header, statement: ConsentStatement) -> int:

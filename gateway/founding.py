@@ -14,6 +14,7 @@ from gateway.sequencer.integration import integrate
 from gateway.store.journal import NotInitialisedError
 from gateway.store.migration import migrate
 from gateway.store.store import Store
+from journal.shards import FIRST, first_shard
 from keys.errors import about
 from keys.keystore import Keystore
 
@@ -38,7 +39,8 @@ def found_broker(
         keys = BrokerKeys.from_stored(stored, settings.address, origin)
         with store.transaction() as tx:
             tx.journal.create(settings.territory, origin, at)
-            integrate(tx, keys.journal, at)
+            tx.shards.learn(first_shard(keys.signer(FIRST).vkeys))
+            integrate(tx, keys.signer, at)
     except BaseException:
         keystore.unlink()  # keys that no journal knows would only mislead
         raise

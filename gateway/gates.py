@@ -20,10 +20,11 @@ from gateway import records
 from gateway.broker import Broker
 from gateway.declarations import declare, review_of
 from gateway.receipts import receipt
+from gateway.shards import current_origin
 from gateway.store.transaction import Transaction
 from keys.documents import Address
 
-__all__ = ["accept", "case", "judge", "reread"]
+__all__ = ["accept", "case", "is_unconfirmed", "judge", "reread"]
 
 
 def judge(tx: Transaction, header: Header, gate: Gate, scopes: Collection[str], at: datetime) -> Granted | Refused:
@@ -36,6 +37,18 @@ def judge(tx: Transaction, header: Header, gate: Gate, scopes: Collection[str], 
         statement=statement,
         at=at,
     )
+
+
+def is_unconfirmed(tx: Transaction, header: Header) -> bool:
+    """Whether what an envelope rests on waits for its issuer, since entries of the journal were lost.
+
+    Only sealed envelopes wait: steps and notices hand nothing out, and an emergency rests on no consent.
+    """
+    if not tx.statements.any_in_doubt() or not isinstance(header, SealedHeader) or header.emergency is not None:
+        return False
+    referral = tx.referrals.get(header.ref)
+    named = {header.authority.statement if header.authority else None, referral.statement if referral else None}
+    return any(tx.statements.in_doubt(each) for each in named if each is not None)
 
 
 def case(tx: Transaction, header: Header, scopes: Collection[str], at: datetime) -> Case:
@@ -107,7 +120,7 @@ def accept(broker: Broker, tx: Transaction, granted: Granted, envelope: Envelope
         _begin(tx, header, granted)
     elif granted.next_state is not None:
         tx.referrals.move(header.ref, granted.next_state)
-    origin = broker.keys.journal.origin
+    origin = current_origin(broker.keys, tx)
     signed = receipt(broker.keys.receipts, origin, appended, envelope.payload_sha256, envelope=header.id)
     tx.envelopes.keep(envelope, appended.index, signed)
     if isinstance(header, SealedHeader):

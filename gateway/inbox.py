@@ -17,8 +17,8 @@ from gateway import records
 from gateway.bodies import delivery_answer, read_body
 from gateway.broker import Broker
 from gateway.callers import Caller, Presented, admitted_scopes, present
-from gateway.endings import KEY_REVOKED, MAY_PASS_LATER, end_expired, sealed_to_revoked, withhold
-from gateway.gates import judge, reread
+from gateway.endings import KEY_REVOKED, MAY_PASS_LATER, UNCONFIRMED, end_expired, sealed_to_revoked, withhold
+from gateway.gates import is_unconfirmed, judge, reread
 from gateway.polling import MAX_WAIT, admitted, poll
 from gateway.store.envelopes import Waiting
 from gateway.store.transaction import Transaction
@@ -88,6 +88,8 @@ def _hand_out(broker: Broker, tx: Transaction, caller: Caller, waiting: Waiting,
     decision = judge(tx, envelope.header, "pickup", caller.scopes, at)
     if isinstance(decision, Granted) and sealed_to_revoked(tx, envelope):
         decision = KEY_REVOKED
+    if is_unconfirmed(tx, envelope.header) and not _is_over(decision):
+        decision = UNCONFIRMED
     if isinstance(decision, Refused):
         if decision.because in MAY_PASS_LATER:
             tx.envelopes.hold(waiting.id, at + HOLD)
@@ -99,3 +101,8 @@ def _hand_out(broker: Broker, tx: Transaction, caller: Caller, waiting: Waiting,
     tx.journal.append(at, **records.released(decision, envelope.payload_sha256))
     tx.envelopes.lease(waiting.id, at + LEASE)
     return True
+
+
+def _is_over(decision: Granted | Refused) -> bool:
+    """Whether an envelope can pass no more whatever the issuer of its consent says."""
+    return isinstance(decision, Refused) and decision.because in {"envelope-expired", KEY_REVOKED.because}

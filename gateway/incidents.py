@@ -15,6 +15,7 @@ from gateway.broker import Broker, BrokerSettings
 from gateway.notices import tell
 from gateway.problems import ProblemError
 from gateway.receipts import RECEIPT_KIND, EnvelopeReceipt, receipt
+from gateway.shards import current_origin
 from gateway.store.envelopes import Accepted
 from gateway.store.incidents import Opened
 from gateway.store.transaction import Transaction
@@ -49,7 +50,7 @@ def open_incident(
     appended = tx.journal.append(at, **entry)
     answer = receipt(
         broker.keys.receipts,
-        broker.keys.journal.origin,
+        current_origin(broker.keys, tx),
         appended,
         report.sha256,
         envelope=about.id,

@@ -18,6 +18,7 @@ from gateway.checkpoints import Archive, ShownCheckpoint, archive
 from gateway.polling import admitted
 from gateway.problems import ProblemError
 from gateway.sequencer.published import tree
+from gateway.shards import all_shards, shard_at
 from gateway.store.transaction import Transaction
 from journal.notes import parse_note
 from journal.proofs import PROOF_TYPE, prove
@@ -37,11 +38,14 @@ def journal_proofs_router(broker: Broker) -> APIRouter:
         place = _place(index)
         await broker.store.write(lambda tx: _check(broker, tx, presented, place))
         with broker.store.reading() as tx:
-            shown = _covering(archive(broker, tx), place, broker.clock())
+            shards = all_shards(broker.keys, tx)
+            shard = shard_at(shards, place)
+            shown = _covering(archive(broker, tx, shards, shard), place, broker.clock())
             if shown is None:
                 raise ProblemError("entry-unknown")
             checkpoint = parse_note(shown.note).checkpoint
-            made = prove(place, shown.note, tree(tx, checkpoint.size, checkpoint.root))
+            read = tree(tx, shard.number, checkpoint.size, checkpoint.root)
+            made = prove(shard.position(place), shown.note, read)
         return Response(made.encode(), headers={"Cache-Control": "no-store", "Content-Type": PROOF_TYPE})
 
     return router

@@ -19,9 +19,11 @@ MAX_WAIT = 30
 T = TypeVar("T")
 
 
-def admitted(broker: Broker, tx: Transaction, presented: Presented, scope: str) -> Caller:
-    """The caller, admitted under the lock and holding `scope`."""
-    caller = admit(tx, presented, tx.journal.lock(broker.clock()))
+def admitted(
+    broker: Broker, tx: Transaction, presented: Presented, scope: str, *, while_stopped: bool = False
+) -> Caller:
+    """The caller, admitted under the lock and holding `scope`; raises as `admit` does."""
+    caller = admit(tx, presented, tx.journal.lock(broker.clock()), while_stopped=while_stopped)
     caller.require(scope)
     return caller
 

@@ -86,6 +86,9 @@ STATUS: Mapping[str, int] = {
     "clock-differs": 503,
     "journal-missing": 503,
     "journal-contradicted": 503,
+    "journal-restored": 503,
+    "journal-keys-missing": 503,
+    "statement-unconfirmed": 503,
 }
 """Statuses by slug; where a slug is not named, the kind of error decides."""
 _STATUS_BY_KIND: tuple[tuple[type[PasserelleError], int], ...] = (

@@ -11,6 +11,7 @@ from consent.accession import HANDED_ON, SignedVersion, signatories, unsigned
 from consent.agreement import Agreement, AgreementState, RegisteredAgreement, read_agreement, verify_signature
 from gateway.broker import Broker
 from gateway.problems import ProblemError
+from gateway.shards import all_shards
 from gateway.store.transaction import Transaction
 from keys.documents import Address, b64url, sha256_hex
 from keys.identity import RootPublic
@@ -34,7 +35,7 @@ def propose(broker: Broker, tx: Transaction, payload: bytes, at: datetime) -> Re
     by the very roots it pins.
     """
     agreement = read_agreement(payload)
-    _check_broker(broker, agreement)
+    _check_broker(broker, tx, agreement)
     previous = tx.agreements.get(agreement.id, agreement.version - 1)
     if (previous[0].sha256 if previous else None) != agreement.prev or tx.agreements.get(
         agreement.id, agreement.version
@@ -126,13 +127,14 @@ def _lineage(tx: Transaction, agreement: RegisteredAgreement) -> list[SignedVers
     return found[::-1]
 
 
-def _check_broker(broker: Broker, agreement: Agreement) -> None:
+def _check_broker(broker: Broker, tx: Transaction, agreement: Agreement) -> None:
     keys = broker.keys
     if agreement.territory != broker.settings.territory:
         raise ProblemError("foreign-territory", pointer="/territory")
     if b64url(agreement.broker.receipts) != b64url(keys.receipts.public_bytes):
         raise ProblemError("fingerprint-differs", pointer="/broker/receipts")
-    if agreement.broker.journal != tuple(str(vkey) for vkey in keys.journal.vkeys):
+    # Those of the first shard, from which every other is followed, for as long as the journal lasts.
+    if agreement.broker.journal != tuple(str(vkey) for vkey in all_shards(keys, tx)[0].vkeys):
         raise ProblemError("fingerprint-differs", pointer="/broker/journal")
 
 

@@ -18,6 +18,7 @@ from keys.identity import SigningKey
 from keys.signing import sign
 
 __all__ = [
+    "LONGEST_PROMISE",
     "PROMISE",
     "RECEIPT_KIND",
     "EnvelopeReceipt",
@@ -32,6 +33,8 @@ __all__ = [
 RECEIPT_KIND = "receipt"
 PROMISE = 60
 """Seconds within which the leaf is in a published checkpoint (PROTOCOL §7)."""
+LONGEST_PROMISE = 24 * 3600
+"""The same while nothing is signed, because the journal is contradicted: the most that a receipt may promise."""
 
 
 class _Promise(Document):
@@ -88,6 +91,10 @@ def _model(about: Collection[str]) -> type[_Receipt]:
     return EnvelopeReceipt if "envelope" in about else StatementReceipt
 
 
+def _promise(appended: Appended) -> int:
+    return LONGEST_PROMISE if appended.unsigned else PROMISE
+
+
 def receipt(key: SigningKey, origin: str, appended: Appended, payload_sha256: str, **about: object) -> bytes:
     """Sign the receipt of what was just journalled; `about` names what it is for, as the receipts above do."""
     document = _model(about).model_validate(
@@ -99,7 +106,7 @@ def receipt(key: SigningKey, origin: str, appended: Appended, payload_sha256: st
             "index": appended.index,
             "leaf": appended.leaf,
             "time": appended.time,
-            "promise": PROMISE,
+            "promise": _promise(appended),
             **about,
         }
     )
@@ -116,6 +123,6 @@ def withdrawal_receipt(key: SigningKey, origin: str, ended: Appended) -> bytes:
         index=ended.index,
         leaf=ended.leaf,
         time=ended.time,
-        promise=PROMISE,
+        promise=_promise(ended),
     )
     return sign(RECEIPT_KIND, encode(document), (key,)).encode()

@@ -23,10 +23,10 @@ from sqlalchemy.exc import ArgumentError
 from gateway.broker import BrokerSettings, PublicWitness
 from gateway.urls import public_url
 from gateway.witness_settings import WitnessSettings
-from journal.vkeys import parse_vkey
 from keys.documents import fault
 from keys.errors import Fault, PasserelleError, about
 from keys.files import read_file
+from keys.vkeys import parse_vkey
 
 __all__ = ["DEFAULT_FILE", "PREFIX", "Settings", "SettingsError", "load_settings", "unknown_variables"]
 

@@ -72,8 +72,12 @@ Chore = Callable[[Broker, Transaction, datetime], int]
 
 
 def _do(broker: Broker, tx: Transaction, chore: Chore) -> bool:
-    """One batch of one chore at the moment of the transaction, which never goes back; True when more may be left."""
-    return chore(broker, tx, tx.journal.lock(broker.clock())) >= BATCH
+    """One batch of one chore at the moment of the transaction, which never goes back; True when more may be left.
+
+    Nothing is due while nobody knows whether a restored backup is whole.
+    """
+    at = tx.journal.lock(broker.clock())
+    return tx.journal.head().restored is None and chore(broker, tx, at) >= BATCH
 
 
 def _end_consents(broker: Broker, tx: Transaction, at: datetime) -> int:

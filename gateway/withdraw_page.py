@@ -19,6 +19,7 @@ from consent.withdrawal_code import check_code
 from gateway.broker import Broker
 from gateway.problems import RETRY_SECONDS, ProblemError
 from gateway.rates import BY_PAGE, client_address, take
+from gateway.store.heads import StoppedError
 from gateway.store.store import StoreUnavailableError
 from gateway.store.transaction import Transaction
 from gateway.withdrawals import withdraw_by_code
@@ -72,7 +73,7 @@ def withdraw_page_router(broker: Broker) -> APIRouter:
             receipt = await broker.store.write(lambda tx: withdraw_by_code(broker, tx, code))
         except MalformedError:
             return _form(language, "wrong", 422, typed=typed)
-        except StoreUnavailableError:
+        except (StoreUnavailableError, StoppedError):
             return _form(language, "busy", 503, wait=RETRY_SECONDS[503])
         except ProblemError as refused:
             if refused.code == "rate-limited":

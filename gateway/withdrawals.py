@@ -20,6 +20,7 @@ from gateway.polling import admitted
 from gateway.problems import ProblemError
 from gateway.rates import BY_PARTNER, take
 from gateway.receipts import RECEIPT_KIND, withdrawal_receipt
+from gateway.shards import all_shards, shard_at
 from gateway.store.journal import Appended
 from gateway.store.transaction import Transaction
 from keys.documents import Document, Version, parse
@@ -67,6 +68,7 @@ def withdraw_by_code(broker: Broker, tx: Transaction, code: str) -> bytes:
     Raises `ProblemError` (withdrawal-code-unknown).
     """
     at = tx.journal.lock(broker.clock())
+    tx.journal.require_open()
     identifier = tx.statements.of_code(code_digest(broker, code))
     if identifier is None:
         raise ProblemError("withdrawal-code-unknown", pointer="/code")
@@ -74,7 +76,9 @@ def withdraw_by_code(broker: Broker, tx: Transaction, code: str) -> bytes:
     if end.receipt is not None:
         return end.receipt
     [leaf] = tx.journal.leaves(end.index, end.index + 1)
-    answer = withdrawal_receipt(broker.keys.receipts, broker.keys.journal.origin, Appended(end.index, leaf, end.at))
+    origin = shard_at(all_shards(broker.keys, tx), end.index).origin  # the consent may have ended in an earlier one
+    appended = Appended(end.index, leaf, end.at, tx.journal.head().contradicted)
+    answer = withdrawal_receipt(broker.keys.receipts, origin, appended)
     tx.statements.keep_receipt(identifier, answer)
     return answer
 

@@ -7,9 +7,9 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from gateway.urls import witness_url
-from journal.vkeys import COSIGNING, parse_vkey
 from keys.documents import Document, fault
 from keys.errors import PasserelleError
+from keys.vkeys import COSIGNING, parse_vkey
 
 __all__ = ["WitnessSettings"]
 

@@ -46,7 +46,7 @@ def list_all(settings_file: SettingsFile = None) -> None:
     """One version a line, and below it how soon it ends."""
     with opened_store(load_settings(settings_file)) as store, store.reading() as tx:
         for registered, _ in tx.agreements.all():
-            TERMINAL.show(f"{registered.document.ref}\t{_state(registered)}\t{registered.sha256}")
+            TERMINAL.show(f"{registered.document.ref}  {_state(registered)}  {registered.sha256}")
             _warn(tx, registered)
 
 
@@ -58,10 +58,10 @@ def show(ref: Ref, settings_file: SettingsFile = None) -> None:
         signatures = tx.agreements.signatures(registered.document.id, registered.document.version)
         missing = protocols.missing_signatures(tx, registered)
     TERMINAL.show(json.dumps(strictjson.loads(payload, limit=MAX_DOCUMENT), indent=2, ensure_ascii=False))
-    TERMINAL.show(f"{registered.document.ref}\t{_state(registered)}\t{registered.sha256}")
+    TERMINAL.show(f"{registered.document.ref}  {_state(registered)}  {registered.sha256}")
     for address, signature in signatures.items():
         stands = "unsigned" if address in missing else "carried" if signature is None else "signed"
-        TERMINAL.show(f"{address}\t{word(f'cli.agreement.{stands}')}")
+        TERMINAL.show(f"{address}  {word(f'cli.agreement.{stands}')}")
 
 
 @app.command("sign", help=word("cli.agreement.sign"))
@@ -80,7 +80,7 @@ def sign(
         missing = protocols.missing_signatures(tx, registered)
     TERMINAL.say("cli.agreement.kept" if is_new else "cli.agreement.had-signed", address=signature.by)
     for address in missing:
-        TERMINAL.show(f"{address}\t{word('cli.agreement.unsigned')}")
+        TERMINAL.show(f"{address}  {word('cli.agreement.unsigned')}")
 
 
 @app.command("in-force", help=word("cli.agreement.in-force"))

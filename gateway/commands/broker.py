@@ -11,6 +11,7 @@ import typer
 
 from gateway.app import create_app
 from gateway.broker import Broker
+from gateway.commands.examining import show_examination
 from gateway.commands.journal import unsettled
 from gateway.commands.program import (
     TERMINAL,
@@ -26,6 +27,7 @@ from gateway.commands.program import (
 )
 from gateway.founding import found_broker
 from gateway.logs import configure_logs
+from gateway.rotation import is_old
 from gateway.sequencer.witnesses import ALARMING, ask_all
 from gateway.serving import listen, serve
 from gateway.settings import Settings, load_settings, unknown_variables
@@ -34,10 +36,13 @@ from gateway.store.migration import migrate, schema_state
 from gateway.store.roles import changes_journal, check_rights
 from gateway.store.store import Store
 from gateway.wellknown import pin_code, pins
+from journal.shards import FIRST
 from keys.errors import PasserelleError, about
 from keys.terminal import REFUSED
 
 __all__: list[str] = []
+_SOON = 3.0
+"""Seconds that serving waits at its start for what public witnesses say; the log tells of those that take longer."""
 
 
 @app.command("init", help=word("cli.init.help"))
@@ -53,7 +58,8 @@ def init(settings_file: SettingsFile = None) -> None:
         keys = found_broker(settings.broker, store, settings.keystore, secret, origin=settings.origin, at=now())
     finally:
         store.close()
-    TERMINAL.say("cli.founded", territory=settings.territory, keystore=settings.keystore, origin=keys.journal.origin)
+    origin = keys.signer(FIRST).origin
+    TERMINAL.say("cli.founded", territory=settings.territory, keystore=settings.keystore, origin=origin)
 
 
 @app.command("migrate", help=word("cli.migrate.help"))
@@ -100,8 +106,7 @@ def serve_broker(settings_file: SettingsFile = None) -> None:
         _check_rights(settings, broker.store)
         listening = listen(settings.host, settings.port)
         configure_logs(settings.log_level)
-        if unsettled(broker.store):
-            TERMINAL.complain(word("cli.journal-group.contradicted"))
+        _tell_state(broker)
         TERMINAL.say("cli.serving", url=settings.public_url, host=settings.host, port=listening.getsockname()[1])
         serve(create_app(broker), listening, stop_seconds=settings.stop_seconds)
 
@@ -114,6 +119,30 @@ def show_pins(settings_file: SettingsFile = None) -> None:
         code = pin_code(broker)
     TERMINAL.show(json.dumps(document, indent=2))
     typer.echo(word("cli.pin-code", code=code), err=True)  # apart, so that the document can go to a file
+
+
+def _tell_state(broker: Broker) -> None:
+    """What keeps the journal from growing, or will, before the first call is answered."""
+    if unsettled(broker.store):
+        TERMINAL.complain(word("cli.journal-group.contradicted"))
+    show_examination(broker.settings, broker.store, TERMINAL.complain)
+    if is_old(broker.store, now()):
+        TERMINAL.complain(word("cli.journal-group.old-shard"))
+    for name, error in _refusals(broker, _SOON).items():
+        if error.code in ALARMING:
+            TERMINAL.complain(f"{name}: {TERMINAL.explain(error)}")
+
+
+def _refusals(broker: Broker, seconds: float | None = None) -> dict[str, PasserelleError]:
+    """What public witnesses say who do not cosign the newest checkpoint, asked now; nothing when it takes too long."""
+
+    async def asked() -> dict[str, PasserelleError]:
+        return await asyncio.wait_for(ask_all(broker), seconds)
+
+    try:
+        return asyncio.run(asked()) if broker.settings.witnesses else {}
+    except TimeoutError:
+        return {}
 
 
 def _private_store(settings: Settings) -> Store:
@@ -147,24 +176,28 @@ def _check_journal(settings: Settings, store: Store) -> None:
     keys = open_keys(settings, store)
     with store.reading() as tx:
         head = tx.journal.head()
-        newest = tx.tiles.newest_checkpoint()
+        published = tx.tiles.newest_size()
     TERMINAL.say("cli.keystore-opens")
-    TERMINAL.say("cli.journal", origin=keys.journal.origin, size=head.size, published=newest.size if newest else 0)
+    TERMINAL.say("cli.journal", origin=keys.signer(head.shard).origin, size=head.size, published=published)
+    if is_old(store, now()):
+        TERMINAL.say("cli.journal-group.old-shard")
     _check_witnesses(Broker(settings.broker, store, keys, now))
 
 
 def _check_witnesses(broker: Broker) -> None:
     """How far each public witness has come, and what it says when it is asked now.
 
-    Raises `ContradictedError` where another journal of ours is known, and `WitnessError` for a witness that saw one;
-    of one that is only out of reach it is told.
+    Raises `StoppedError` while a restored backup is examined, which is told; `ContradictedError` where another journal
+    of ours is known, and `WitnessError` for a witness that saw one; of one that is only out of reach it is told.
     """
+    show_examination(broker.settings, broker.store, TERMINAL.complain)
     with broker.store.reading() as tx:
+        tx.journal.require_open()
         tx.journal.require_uncontradicted()
         for witness in broker.settings.witnesses:
             size = tx.cosignatures.last_of(witness.vkey.name, witness.vkey.key_id.hex())
             TERMINAL.say("cli.witness", name=witness.vkey.name, size=size)
-    refused = asyncio.run(ask_all(broker)) if broker.settings.witnesses else {}
+    refused = _refusals(broker)
     for name, error in refused.items():
         TERMINAL.complain(f"{name}: {TERMINAL.explain(error)}")
     for error in refused.values():

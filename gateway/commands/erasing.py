@@ -8,8 +8,10 @@ import typer
 
 from gateway.commands.journal import app
 from gateway.commands.program import TERMINAL, SettingsFile, now, opened_store, word
-from gateway.erasure import Order, erasable, erase_consent
+from gateway.erasure import Erased, Order, erasable, erase_consent
 from gateway.settings import load_settings
+from gateway.store.engines import is_postgresql
+from gateway.store.openings import EMPTYING
 
 __all__: list[str] = []
 
@@ -35,12 +37,25 @@ def erase(
     settings = load_settings(settings_file)
     order = Order(by, ground, by_law=ordered)
     with opened_store(settings, erasing=True) as store:
-        count = len(erasable(store, statement, order, now()).indices)
+        found = erasable(store, statement, order, now())
+        count = len(found.indices)
+        _warn(found)
         if count and not yes and not TERMINAL.confirm("cli.journal-group.sure", count=count):
             raise typer.Abort
         indices = erase_consent(settings.broker, store, statement, order, now())
         # Even when nothing is left: the program that erased may have been stopped before it came to this.
         emptied = store.empty_log()
+        by_hand = is_postgresql(store.engine)
     TERMINAL.say("cli.journal-group.erased" if indices else "cli.journal-group.nothing", count=len(indices))
     if not emptied:
         TERMINAL.complain(word("cli.journal-group.log-busy"))
+    if by_hand:
+        TERMINAL.say("cli.journal-group.vacuum", statement=EMPTYING)
+
+
+def _warn(found: Erased) -> None:
+    """What an order overrides; without one the erasure would have been refused."""
+    for incident in found.incidents:
+        TERMINAL.complain(word("cli.journal-group.incident-open", incident=incident))
+    if found.contradicted:
+        TERMINAL.complain(word("cli.journal-group.in-dispute"))

@@ -42,9 +42,13 @@ def export(
 
 
 def unsettled(store: Store) -> bool:
-    """Whether somebody has shown another journal of this gateway, and nobody has settled it."""
+    """Whether somebody has shown another journal of this gateway, and nobody has settled it.
+
+    While a restored backup is examined that tells what it lacks, and nothing is settled.
+    """
     with store.reading() as tx:
-        return tx.journal.head().contradicted
+        head = tx.journal.head()
+    return head.contradicted and head.restored is None
 
 
 @contextmanager

@@ -79,7 +79,7 @@ def list_all(settings_file: SettingsFile = None) -> None:
     """One partner a line."""
     with opened_store(load_settings(settings_file)) as store, store.reading() as tx:
         for each in tx.organisations.all():
-            TERMINAL.show(f"{each.address}\t{_state(each)}\t{each.legal_name}")
+            TERMINAL.show(f"{each.address}  {_state(each)}  {each.legal_name}")
 
 
 @app.command("show", help=word("cli.organisation.show"))
@@ -90,7 +90,7 @@ def show(address: Address, settings_file: SettingsFile = None) -> None:
         chain = tx.keys.chain(address)
     if found is None:
         raise EnrolmentError("organisation-unknown")
-    TERMINAL.show(f"{found.address}\t{_state(found)}\t{found.legal_name}\t{found.jurisdiction}")
+    TERMINAL.show(f"{found.address}  {_state(found)}  {found.legal_name}  {found.jurisdiction}")
     TERMINAL.say("cli.organisation.scopes", scopes=", ".join(sorted(found.scopes)))
     if chain is not None:
         _show_chain(chain)

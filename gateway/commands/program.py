@@ -29,8 +29,10 @@ __all__ = [
     "app",
     "check_schema",
     "check_server_of",
+    "keys_in",
     "now",
     "open_keys",
+    "open_keystore",
     "opened_broker",
     "opened_store",
     "passphrase",
@@ -113,14 +115,28 @@ def open_keys(settings: Settings, store: Store) -> BrokerKeys:
     Raises `NotInitialisedError` (journal-missing), `SettingsError` (settings-of-another), `FileError`, and
     `KeystoreError`, also for the keys of another broker (keystore-of-another): they did not sign this journal.
     """
+    _instance(settings, store)
+    return keys_in(settings, store, open_keystore(settings))
+
+
+def open_keystore(settings: Settings) -> Keystore:
+    """The keystore of the settings; raises as `Keystore.open` does."""
+    with about(settings.keystore):
+        return Keystore.open(settings.keystore, passphrase(settings))
+
+
+def keys_in(settings: Settings, store: Store, keystore: Keystore) -> BrokerKeys:
+    """The keys of the broker whose database this is, out of an opened keystore.
+
+    Raises as `open_keys` does, and `StoppedError` (journal-keys-missing) without those of the newest shard.
+    """
     instance = _instance(settings, store)
     with about(settings.keystore):
-        stored = Keystore.open(settings.keystore, passphrase(settings)).keys
-        keys = BrokerKeys.from_stored(stored, settings.broker.address, instance.origin)
+        keys = BrokerKeys.from_stored(keystore.keys, settings.broker.address, instance.origin)
         with store.reading() as tx:
-            newest = tx.tiles.newest_checkpoint()
+            newest, head = tx.tiles.newest_checkpoint(), tx.journal.head()
         try:
-            open_note(newest.note if newest else b"", keys.journal.vkeys)
+            open_note(newest.note if newest else b"", keys.signer(head.shard).vkeys)
         except (ForgedError, MalformedError):
             raise KeystoreError("keystore-of-another") from None
     return keys

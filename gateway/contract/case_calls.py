@@ -61,8 +61,9 @@ _EXPLAINED: Final = closed(
         "agreement": form_of(AgreementRef),
         "article": form_of(ArticleNumber),
         "consent": closed({"statement": form_of(StatementId), "version": COUNT}),
+        "waits": closed({"because": {"const": "statement-unconfirmed"}, "detail": _TEXT, "remedy": _TEXT}),
     },
-    optional=("agreement", "article", "consent"),
+    optional=("agreement", "article", "consent", "waits"),
 )
 _EMERGENCY: Final = closed(
     {
@@ -123,7 +124,13 @@ CASE_CALLS: Final = (
         {200: Answer("The sealed bytes.", {BINARY: {}})},
         scope="envelope:receive",
         parameters=(_SHA256, _OF_ENVELOPE),
-        problems=SIGNED_IN | _PLACE | DECISION | at(404, "attachment-unknown") | at(409, "not-released") | CONTRADICTED,
+        problems=SIGNED_IN
+        | _PLACE
+        | DECISION
+        | at(404, "attachment-unknown")
+        | at(409, "not-released")
+        | CONTRADICTED
+        | at(503, "statement-unconfirmed"),
     ),
     Call(
         "post",

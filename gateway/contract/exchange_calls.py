@@ -69,7 +69,8 @@ EXCHANGE_CALLS: Final = (
         | at(409, "envelope-id-taken", "seq-taken")
         | HEADER
         | at(422, "key-of-somebody-else", "sections-and-slots")
-        | CONTRADICTED,
+        | CONTRADICTED
+        | at(503, "statement-unconfirmed"),
     ),
     Call(
         "post",

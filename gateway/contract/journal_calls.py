@@ -13,6 +13,7 @@ from gateway.contract.refusals import DOCUMENT, QUERY, SIGNED_IN, at
 from gateway.contract.schemas import BASE64URL, COUNT, TIME, array, closed, encoded, form_of, signed
 from gateway.cosignatures import COSIGNATURE_LIMIT, CosignatureRequest
 from gateway.journal_openings import MAX_OPENINGS
+from journal.shards import MAX_SHARDS
 from keys.documents import Sha256
 from keys.signing import media_type
 
@@ -29,21 +30,77 @@ _SIGNED_AGREEMENT: Final = closed(
 )
 _COSIGNED: Final = closed({"v": {"const": 1}, "size": COUNT, "time": TIME})
 
+_CONFIRMED: Final = Parameter(
+    "confirmed",
+    "query",
+    {"type": "integer", "minimum": 0, "maximum": MOST_WITNESSES, "default": 0},
+    "How many witnesses must have cosigned it.",
+)
+_NUMBER: Final = Parameter(
+    "number",
+    "path",
+    {"type": "integer", "minimum": 2, "maximum": MAX_SHARDS},
+    "The shard; the first one has no number in its paths.",
+)
+_CHECKPOINT: Final = text("The checkpoint.", _NOTE, "text/plain")
+_PAGE: Final = text(
+    "A page of them; `next` is what to ask for as `after`.",
+    closed({"checkpoints": array(closed({"size": COUNT, "time": TIME, "note": BASE64URL}), MAX_PAGE), "next": COUNT}),
+)
+_PLACE: Final = (
+    Parameter("after", "query", {**COUNT, "default": 0}, "The smallest size that is asked for."),
+    Parameter("time", "query", TIME, "Of that size, only those that were published after this moment."),
+)
+_TILE: Final = Answer("The bytes of the tile, which never change.", {BINARY: {}})
+_PATH: Final = Parameter(
+    "path",
+    "path",
+    {"type": "string"},
+    "Level and place as C2SP tlog-tiles writes them, with slashes: `0/000`, `entries/x001/234.p/56`.",
+)
+_NO_SHARD: Final = at(404, "not-found")
+
+_SHARD_CALLS: Final = (
+    Call(
+        "get",
+        "/v1/journal/shards/{number}/checkpoint",
+        "readCheckpointOfShard",
+        "The newest signed checkpoint of a later shard; of one that is closed, its last one for ever.",
+        {200: _CHECKPOINT},
+        parameters=(_NUMBER, _CONFIRMED),
+        problems=QUERY | _NO_SHARD | at(404, "checkpoint-unconfirmed"),
+        tag="journal",
+    ),
+    Call(
+        "get",
+        "/v1/journal/shards/{number}/checkpoints",
+        "listCheckpointsOfShard",
+        "The archived checkpoints of a later shard, by size of its own tree and time.",
+        {200: _PAGE},
+        parameters=(_NUMBER, *_PLACE),
+        problems=QUERY | _NO_SHARD | at(422, "bad-time"),
+        tag="journal",
+    ),
+    Call(
+        "get",
+        "/v1/journal/shards/{number}/tile/{path}",
+        "readTileOfShard",
+        "A hash tile or an entry bundle of a later shard.",
+        {200: _TILE},
+        parameters=(_NUMBER, _PATH),
+        problems=_NO_SHARD,
+        tag="journal",
+    ),
+)
+
 JOURNAL_CALLS: Final = (
     Call(
         "get",
         "/v1/journal/checkpoint",
         "readCheckpoint",
         "The newest signed checkpoint of the journal, or the newest that so many witnesses cosigned.",
-        {200: text("The checkpoint.", _NOTE, "text/plain")},
-        parameters=(
-            Parameter(
-                "confirmed",
-                "query",
-                {"type": "integer", "minimum": 0, "maximum": MOST_WITNESSES, "default": 0},
-                "How many witnesses must have cosigned it.",
-            ),
-        ),
+        {200: _CHECKPOINT},
+        parameters=(_CONFIRMED,),
         problems=QUERY | at(404, "checkpoint-unconfirmed"),
         tag="journal",
     ),
@@ -52,21 +109,8 @@ JOURNAL_CALLS: Final = (
         "/v1/journal/checkpoints",
         "listCheckpoints",
         "The archived checkpoints, all that were ever published, by size and time.",
-        {
-            200: text(
-                "A page of them; `next` is what to ask for as `after`.",
-                closed(
-                    {
-                        "checkpoints": array(closed({"size": COUNT, "time": TIME, "note": BASE64URL}), MAX_PAGE),
-                        "next": COUNT,
-                    }
-                ),
-            )
-        },
-        parameters=(
-            Parameter("after", "query", {**COUNT, "default": 0}, "The smallest size that is asked for."),
-            Parameter("time", "query", TIME, "Of that size, only those that were published after this moment."),
-        ),
+        {200: _PAGE},
+        parameters=_PLACE,
         problems=QUERY | at(422, "bad-time"),
         tag="journal",
     ),
@@ -75,18 +119,12 @@ JOURNAL_CALLS: Final = (
         "/v1/journal/tile/{path}",
         "readTile",
         "A hash tile or an entry bundle, full or of any width that the published tree has.",
-        {200: Answer("The bytes of the tile, which never change.", {BINARY: {}})},
-        parameters=(
-            Parameter(
-                "path",
-                "path",
-                {"type": "string"},
-                "Level and place as C2SP tlog-tiles writes them, with slashes: `0/000`, `entries/x001/234.p/56`.",
-            ),
-        ),
+        {200: _TILE},
+        parameters=(_PATH,),
         problems=at(404, "not-found"),
         tag="journal",
     ),
+    *_SHARD_CALLS,
     Call(
         "get",
         "/v1/journal/openings",

@@ -6,7 +6,7 @@ from typing import Final
 
 from gateway.contract.calls import Call, Parameter, text
 from gateway.contract.refusals import at
-from gateway.contract.schemas import BASE64URL, array, closed, form_of
+from gateway.contract.schemas import BASE64URL, COUNT, array, closed, form_of
 from keys.documents import Address
 
 __all__ = ["OPEN_CALLS"]
@@ -15,6 +15,15 @@ _TEXT: Final = {"type": "string"}
 _URL: Final = {"type": "string", "format": "uri"}
 _RUNNING: Final = closed({"status": {"const": "ok"}})
 _EXPLAINED: Final = closed({"title": _TEXT, "detail": _TEXT})
+_SHARD: Final = closed(
+    {
+        "number": COUNT,
+        "origin": _TEXT,
+        "vkeys": array(_TEXT),
+        "start": COUNT,
+        "restarted": {"type": "boolean"},
+    }
+)
 
 OPEN_CALLS: Final = (
     Call(
@@ -33,7 +42,9 @@ OPEN_CALLS: Final = (
                         "issuer": _URL,
                         "receipts": BASE64URL,
                         "journal": closed({"origin": _TEXT, "vkeys": array(_TEXT)}),
-                    }
+                        "shards": array(_SHARD),
+                    },
+                    optional=("shards",),
                 ),
             )
         },
@@ -44,9 +55,9 @@ OPEN_CALLS: Final = (
         "get",
         "/readyz",
         "isReady",
-        "Whether the database answers and holds a journal that no witness contradicts.",
+        "Whether the database answers and holds a journal whose keys this process has.",
         {200: text("It does.", _RUNNING)},
-        problems=at(503, "journal-contradicted"),
+        problems=at(503, "journal-keys-missing"),
         tag="broker",
     ),
     Call(

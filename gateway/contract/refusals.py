@@ -20,6 +20,7 @@ __all__ = [
     "SHARED",
     "SIGNED",
     "SIGNED_IN",
+    "STOPPED",
     "Problems",
     "at",
 ]
@@ -39,11 +40,14 @@ OUTAGE = at(500, "internal") | at(
 """What no caller can help."""
 CONTRADICTED = at(503, "journal-contradicted")
 """Of what lets a referral pass, while somebody has shown another journal of ours."""
+STOPPED = at(503, "journal-restored", "journal-keys-missing")
+"""While nothing may be journalled."""
 SIGNED_IN = (
     at(401, "token-missing", "token-wrong-scheme", "token-invalid", "token-expired", "token-wrong-key")
     | at(401, "proof-missing", "proof-invalid", "proof-expired", "proof-replayed", "nonce-required")
     | at(401, "client-suspended", "client-key-revoked")
     | at(403, "scope-missing")
+    | STOPPED
 )
 """Of every call that needs a token (PROTOCOL §5)."""
 BODY = at(413, "too-large") | at(415, "content-type-unsupported")
@@ -91,5 +95,6 @@ SHARED: Mapping[str, Problems] = {
     "NotTheDocument": _of(422, DOCUMENT),
     "OurFault": _of(500, OUTAGE),
     "Unavailable": _of(503, OUTAGE),
+    "Stopped": _of(503, OUTAGE | STOPPED),
 }
 """Answers that many calls have in common, each of one status, by the name under which the document tells of them."""

@@ -25,13 +25,13 @@ async def run_sequencer(broker: Broker) -> None:
     """Integrate until cancelled. A failure is told and tried again; it never stops the broker from serving."""
     loop = asyncio.get_running_loop()
     while True:
-        more = is_new = False
+        is_new = False
         try:
             with broker.store.on_duty(Duty.SEQUENCER) as ours:
                 if ours:
                     begun = loop.time()
-                    more, is_new = await broker.store.write(lambda tx: _look(broker, tx))
-                    if is_new and not more:
+                    is_new = await broker.store.write(lambda tx: _look(broker, tx))
+                    if is_new:
                         # On duty while it waits: another process would sign in between. Where commits are slow, they
                         # are what keeps checkpoints apart.
                         await asyncio.sleep(max(0.0, SPACING - 2 * (loop.time() - begun)))
@@ -39,13 +39,13 @@ async def run_sequencer(broker: Broker) -> None:
             _log.error("journal.integration_failed", code=error.code)
         except Exception as error:  # noqa: BLE001 - whatever it is, a journal that stops growing is worse
             _log.error("journal.integration_failed", kind=type(error).__name__)
-        await asyncio.sleep(0 if more or is_new else INTERVAL)
+        await asyncio.sleep(0 if is_new else INTERVAL)
 
 
-def _look(broker: Broker, tx: Transaction) -> tuple[bool, bool]:
-    """Publish what is new, and forget proofs that are over; whether more is left, and whether there was anything."""
+def _look(broker: Broker, tx: Transaction) -> bool:
+    """Publish what is new, and forget proofs that are over; whether there was anything."""
     now = broker.clock()
     before = tx.tiles.newest_size()
-    more = integrate(tx, broker.keys.journal, now)
+    integrate(tx, broker.keys.signer, now)
     tx.replay.forget(tx.journal.lock(now))
-    return more, tx.tiles.newest_size() > before
+    return tx.tiles.newest_size() > before

@@ -9,12 +9,15 @@ from journal.tree import HASH_SIZE
 __all__ = ["tree"]
 
 
-def tree(tx: Transaction, size: int, root: bytes) -> TileReader:
-    """The tree of the first `size` leaves, believed only as far as it has this root; raises as `TileReader` does."""
+def tree(tx: Transaction, shard: int, size: int, root: bytes) -> TileReader:
+    """The tree of the first `size` leaves of a shard, believed only as far as it has this root.
+
+    Raises as `TileReader` does.
+    """
 
     def read(path: str) -> bytes | None:
         wanted = parse_path(path)
-        data = tx.tiles.data(wanted.level, wanted.index)
+        data = tx.tiles.data(shard, wanted.level, wanted.index)
         return data[: wanted.width * HASH_SIZE] if data else None
 
     return TileReader(read, size, root)

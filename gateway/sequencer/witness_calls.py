@@ -17,12 +17,12 @@ from gateway.broker import PublicWitness
 from journal.checkpoints import Checkpoint
 from journal.cosignatures import NoteSignature
 from journal.notes import parse_note
-from journal.vkeys import Vkey
 from journal.witness import verify_cosignature
 from journal.witness_calls import ADD_CHECKPOINT, MAX_ANSWER, AddCheckpoint, Behind, Cosigned, Declined, parse_answer
 from keys.errors import ForgedError, MalformedError, PasserelleError
+from keys.vkeys import Vkey
 
-__all__ = ["WHOLE_SECONDS", "Asked", "WitnessError", "ask"]
+__all__ = ["WHOLE_SECONDS", "Asked", "WitnessAheadError", "WitnessError", "ask"]
 
 WHOLE_SECONDS: Final = 10.0
 """How long one call may take from its beginning to the end of its answer."""
@@ -33,6 +33,14 @@ _OCTETS: Final = {"Content-Type": "application/octet-stream", "Accept-Encoding":
 
 class WitnessError(PasserelleError):
     """A witness that cosigned nothing: witness-unreachable, witness-ahead, or the reason that it gave."""
+
+
+class WitnessAheadError(WitnessError):
+    """A witness that has signed a larger tree of this name than it was shown: `size` leaves."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__("witness-ahead")
+        self.size = size
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +69,7 @@ async def ask(http: httpx2.AsyncClient, witness: PublicWitness, asked: Asked, ol
         if isinstance(answer, Declined):
             raise WitnessError(answer.code)
         if answer.size > checkpoint.size:
-            raise WitnessError("witness-ahead")
+            raise WitnessAheadError(answer.size)
         size = answer.size
     raise MalformedError("wrong-witness-answer")
 

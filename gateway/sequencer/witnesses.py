@@ -14,11 +14,13 @@ import httpx2
 import structlog
 
 from gateway.broker import Broker, PublicWitness
+from gateway.restores import confirm_if_all_showed
 from gateway.sequencer.published import tree
-from gateway.sequencer.witness_calls import Asked, ask
+from gateway.sequencer.witness_calls import Asked, WitnessAheadError, ask
 from gateway.store.cosignatures import Cosignature
 from gateway.store.store import Duty
 from gateway.store.tiles import PublishedCheckpoint
+from gateway.store.transaction import Transaction
 from journal.notes import parse_note
 from journal.tree import consistency_proof
 from keys.errors import PasserelleError
@@ -109,23 +111,44 @@ async def show_newest(broker: Broker, http: httpx2.AsyncClient, witness: PublicW
     """
     name, key_id = witness.vkey.name, witness.vkey.key_id.hex()
     with broker.store.reading() as tx:
-        newest = tx.tiles.newest_checkpoint()
-        last = tx.cosignatures.last_of(name, key_id)
+        newest, head = tx.tiles.newest_checkpoint(), tx.journal.head()
+        last = max(0, tx.cosignatures.last_of(name, key_id) - head.start)
         known = newest is None or tx.cosignatures.has(newest.size, name)
+        if head.restored is not None:
+            known = name in tx.shown.all()  # what it cosigned before says nothing of what it has seen since
     if newest is None or known:
         return False
-    asked = Asked(newest.note, broker.keys.journal.vkeys, lambda size: _proof(broker, newest, size))
-    signature = await ask(http, witness, asked, last)
+    vkeys = broker.keys.signer(head.shard).vkeys
+    asked = Asked(newest.note, vkeys, lambda size: _proof(broker, head.shard, newest, size))
+    try:
+        signature = await ask(http, witness, asked, last)
+    except WitnessAheadError as ahead:
+        seen = head.start + ahead.size
+        await broker.store.write(lambda tx: _showed(broker, tx, name, seen))
+        raise
     cosignature = Cosignature(name, key_id, signature.line())
-    return await broker.store.write(
-        lambda tx: tx.cosignatures.keep(newest.size, newest.time, cosignature, tx.journal.lock(broker.clock()))
-    )
+    return await broker.store.write(lambda tx: _kept(broker, tx, newest, cosignature))
 
 
-def _proof(broker: Broker, newest: PublishedCheckpoint, size: int) -> Sequence[bytes]:
+def _kept(broker: Broker, tx: Transaction, newest: PublishedCheckpoint, cosignature: Cosignature) -> bool:
+    is_new = tx.cosignatures.keep(newest.size, newest.time, cosignature, tx.journal.lock(broker.clock()))
+    _showed(broker, tx, cosignature.name, newest.size)
+    return is_new
+
+
+def _showed(broker: Broker, tx: Transaction, name: str, size: int) -> None:
+    """While a restored backup is examined, keep how much of the journal a witness has seen."""
+    if tx.journal.head().restored is None:
+        return
+    at = tx.journal.lock(broker.clock())
+    tx.shown.keep(name, size, at)
+    confirm_if_all_showed(broker, tx, at)
+
+
+def _proof(broker: Broker, shard: int, newest: PublishedCheckpoint, size: int) -> Sequence[bytes]:
     """The proof that the tree of the newest checkpoint continues the one of `size` leaves; nothing from nothing."""
     if size == 0:
         return ()
     checkpoint = parse_note(newest.note).checkpoint
     with broker.store.reading() as tx:
-        return consistency_proof(size, checkpoint.size, tree(tx, checkpoint.size, checkpoint.root))
+        return consistency_proof(size, checkpoint.size, tree(tx, shard, checkpoint.size, checkpoint.root))

@@ -11,10 +11,11 @@ from sqlalchemy import Connection, distinct, func, insert, select, tuple_
 
 from gateway.store.witness_tables import JournalCosignatureRow
 from keys.documents import format_time
+from keys.strictjson import MAX_INTEGER
 
 __all__ = ["LOOKED_AT", "Cosignature", "CosignatureTable", "Placed"]
 
-LOOKED_AT: Final = 20_000
+LOOKED_AT: Final = 2_000
 """Cosignatures, the newest, among which a confirmed checkpoint is looked for."""
 
 _COSIGNATURE = JournalCosignatureRow.__table__  # type: ignore[attr-defined]  # SQLModel gives each table class its table
@@ -93,20 +94,20 @@ class CosignatureTable:
         mine = select(_COSIGNATURE.c.size).where(_COSIGNATURE.c.size == size, _COSIGNATURE.c.name == name)
         return self._connection.execute(mine.limit(1)).first() is not None
 
-    def confirmed(self, witnesses: int, since: datetime) -> int | None:
-        """The largest size that at least so many witnesses cosigned, as far as that came after a moment.
+    def confirmed(self, witnesses: int, since: datetime, first: int = 0, last: int = MAX_INTEGER) -> int | None:
+        """The largest size of `first` to `last` that so many witnesses cosigned, as far as that came after a moment.
 
-        Anybody may ask for a number that nobody reaches: no more than the last `LOOKED_AT` cosignatures are looked at.
+        Anybody may ask for a number that nobody reaches: no more than the last `LOOKED_AT` cosignatures are looked at,
+        and of those an index alone.
         """
-        moment = format_time(since)
-        oldest = select(_COSIGNATURE.c.size).where(_COSIGNATURE.c.at >= moment).order_by(_COSIGNATURE.c.at).limit(1)
-        recent = (
-            select(_COSIGNATURE.c.size, _COSIGNATURE.c.name)
-            .where(_COSIGNATURE.c.size >= oldest.scalar_subquery(), _COSIGNATURE.c.at >= moment)
-            .order_by(_COSIGNATURE.c.size.desc(), _COSIGNATURE.c.time.desc())
+        newest = (
+            select(_COSIGNATURE.c.size, _COSIGNATURE.c.at, _COSIGNATURE.c.name)
+            .where(_COSIGNATURE.c.size >= first, _COSIGNATURE.c.size <= last)
+            .order_by(_COSIGNATURE.c.size.desc(), _COSIGNATURE.c.at.desc())
             .limit(LOOKED_AT)
             .subquery()
         )
+        recent = select(newest).where(newest.c.at >= format_time(since)).subquery()
         query = (
             select(recent.c.size)
             .group_by(recent.c.size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,6 +34,8 @@ _LAST_SEQ = select(func.max(_ENVELOPE.c.seq)).where(
     _ENVELOPE.c.ref == bindparam("ref"), _ENVELOPE.c.sender == bindparam("sender")
 )
 _KEEP = insert(_ENVELOPE)
+_STEP = 500
+"""Rows changed at a time."""
 _SERVED = [_ENVELOPE.c[name] for name in ("id", "ref", "sender", "recipient", "kind", "position")]
 
 
@@ -170,6 +173,13 @@ class EnvelopeTable:
         """
         sealed = update(_ENVELOPE).where(_ENVELOPE.c.id == identifier, _ENVELOPE.c.told.is_(False))
         self._connection.execute(sealed.values(waiting=False, wire=None, replaced=True))
+
+    def forget(self, identifiers: Collection[str]) -> None:
+        """Let go of what was kept of these to be told again; that they came, and what they were answered, stays."""
+        ids = sorted(identifiers)
+        for first in range(0, len(ids), _STEP):
+            here = _ENVELOPE.c.id.in_(ids[first : first + _STEP])
+            self._connection.execute(update(_ENVELOPE).where(here).values(waiting=False, wire=None))
 
     def known(self, identifier: str, at: datetime) -> KnownEnvelope | None:
         """A referral or message as a later one may refer to it at `at`."""

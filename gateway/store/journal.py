@@ -7,49 +7,40 @@ order; the tree is built afterwards by the sequencer.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from gateway.store.heads import ContradictedError, Head, StoppedError
 from gateway.store.named_agreements import agreements_of
 from gateway.store.server import ServerError, differs
+from gateway.store.shard_tables import JournalShardRow
 from gateway.store.tables import InstanceRow, JournalHeadRow, JournalLeafRow, JournalOpeningRow, JournalPartyRow
 from journal.entries import SALT_SIZE, Entry, Opening, clear_leaf, commitment_leaf, must_be_clear
+from journal.shards import FIRST, Shard
 from keys.documents import Address, encode, format_time, parse_time
 from keys.errors import PasserelleError
 
-__all__ = ["Appended", "ContradictedError", "Head", "Instance", "JournalTable", "NotInitialisedError"]
+__all__ = ["Appended", "Instance", "JournalTable", "NotInitialisedError"]
 
 _HEAD = JournalHeadRow.__table__  # type: ignore[attr-defined]  # SQLModel gives each table class its table
 _LEAF = JournalLeafRow.__table__  # type: ignore[attr-defined]  # as above
 _OPENING = JournalOpeningRow.__table__  # type: ignore[attr-defined]  # as above
 _PARTY = JournalPartyRow.__table__  # type: ignore[attr-defined]  # as above
+_SHARD = JournalShardRow.__table__  # type: ignore[attr-defined]  # as above
 _INSTANCE = InstanceRow.__table__  # type: ignore[attr-defined]  # as above
 _OPENING_AT = select(_OPENING).where(_OPENING.c.position == bindparam("position"))
 _APPEND, _OPEN, _SHOW_TO = insert(_LEAF), insert(_OPENING), insert(_PARTY)
-_SELECT_HEAD = select(_HEAD.c.size, _HEAD.c.time, _HEAD.c.contradicted)
+_SELECT_HEAD = select(_HEAD)
 _LOCK_HEAD = _SELECT_HEAD.with_for_update()
 _LOCK_HEAD_AND_LOOK = _SELECT_HEAD.add_columns(func.clock_timestamp().label("clock")).with_for_update()
 
 
 class NotInitialisedError(PasserelleError):
     """The database holds no journal: it is created by `init` and never silently (PROTOCOL §7)."""
-
-
-class ContradictedError(PasserelleError):
-    """Somebody has shown a checkpoint of ours that is not of this journal (journal-contradicted): nothing may pass."""
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """The end of the journal: leaves so far, the time of the last, and whether another journal of ours is known."""
-
-    size: int
-    time: datetime
-    contradicted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +58,8 @@ class Appended:
     index: int
     leaf: bytes
     time: datetime
+    unsigned: bool = False
+    """True while nothing is signed because the journal is contradicted: a receipt has to promise less then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +86,20 @@ class Mark:
 class JournalTable:
     """Appends and reads; nothing here changes or removes a leaf."""
 
-    def __init__(self, connection: Connection, *, locking: bool, watch_clock: bool = False) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        locking: bool,
+        watch_clock: bool = False,
+        signable: Collection[int] | None = None,
+    ) -> None:
         """Work inside the connection's transaction; one that only reads locks nothing.
 
-        With `watch_clock`, the clock of a PostgreSQL server is read with the head, to be compared with ours.
+        With `watch_clock`, the clock of a PostgreSQL server is read with the head, to be compared with ours. With
+        `signable`, only to these shards anything is appended.
         """
+        self._signable = signable
         self._connection = connection
         self._watch_clock = locking and watch_clock
         self._select_head = _LOCK_HEAD if locking else _SELECT_HEAD
@@ -111,7 +113,10 @@ class JournalTable:
         self._rows_written = 0
 
     def create(self, territory: str, origin: str, at: datetime) -> None:
-        """Begin an empty journal for a new broker; raises when the database already holds one."""
+        """Begin an empty journal for a new broker; raises when the database already holds one.
+
+        Whoever has the keys of its first shard keeps their public halves then (`ShardTable.learn`).
+        """
         if self._connection.execute(select(_INSTANCE.c.id)).first() is not None:
             raise NotInitialisedError("journal-exists")
         moment = format_time(at)
@@ -121,6 +126,8 @@ class JournalTable:
         except IntegrityError:  # somebody else began it at this very moment: there is no head to lock before
             raise NotInitialisedError("journal-exists") from None
         self._connection.execute(insert(_HEAD).values(id=1, size=0, time=moment))
+        first = {"number": FIRST, "origin": origin, "start": 0, "opened": moment, "restarted": False}
+        self._connection.execute(insert(_SHARD).values(**first))
 
     def instance(self) -> Instance | None:
         """Which broker this database belongs to; None before `create`."""
@@ -143,7 +150,9 @@ class JournalTable:
             row = self._connection.execute(self._select_head).first()
             if row is None:
                 return None
-            self._head = self._written = Head(row.size, parse_time(row.time), row.contradicted)
+            restored = parse_time(row.restored) if row.restored else None
+            self._head = Head(row.size, parse_time(row.time), row.contradicted, row.shard, row.start, restored)
+            self._written = self._head
             if self._watch_clock:
                 self._server_clock = row.clock
         return self._head
@@ -160,15 +169,37 @@ class JournalTable:
         if self.head().contradicted:
             raise ContradictedError("journal-contradicted")
 
+    def require_open(self) -> None:
+        """Return only if something may be decided and journalled here and now; else `StoppedError`."""
+        if self.head().restored is not None:
+            raise StoppedError("journal-restored")
+        self.require_keys()
+
+    def require_keys(self) -> None:
+        """Return only if this process can sign the shard that grows; else `StoppedError` (journal-keys-missing)."""
+        if self._signable is not None and self.head().shard not in self._signable:
+            raise StoppedError("journal-keys-missing")
+
+    def set_restored(self, at: datetime | None) -> None:
+        """Let nothing be journalled from now on, because a backup was restored at `at`; with None, let it again."""
+        self._head = replace(self.head(), restored=at)
+
+    def begin_shard(self, shard: Shard, at: datetime) -> None:
+        """Go on in this shard, whose first entry comes next and is not before `at`."""
+        head = self.head()
+        self._head = replace(head, shard=shard.number, start=shard.start, size=shard.start, time=max(head.time, at))
+
     def set_contradicted(self, *, contradicted: bool) -> None:
-        """From the next transaction on, let nothing pass, or let it pass again."""
-        self._connection.execute(update(_HEAD).where(_HEAD.c.id == 1).values(contradicted=contradicted))
+        """Let nothing pass from now on, or let it pass again."""
+        self._head = replace(self.head(), contradicted=contradicted)
 
     def append(self, at: datetime, **members: object) -> Appended:
         """Append an entry of these members (PROTOCOL §7), in the form its type demands.
 
-        Its opening may be read by the organisations the entry names as actor, sender and recipient.
+        Its opening may be read by the organisations the entry names as actor, sender and recipient. Raises
+        `StoppedError` as `require_open` does.
         """
+        self.require_open()
         head = self.head()
         entry = Entry.model_validate({"v": 1, "index": head.size, "time": at, **members})
         data = encode(entry)
@@ -179,8 +210,8 @@ class JournalTable:
             named = frozenset(each for each in (entry.actor, entry.from_, entry.to) if each is not None)
             row = _Row(head.size, commitment_leaf(opening), opening, named, entry)
         self._rows.append(row)
-        self._head = Head(head.size + 1, at, head.contradicted)
-        return Appended(row.position, row.leaf, at)
+        self._head = replace(head, size=head.size + 1, time=at)
+        return Appended(row.position, row.leaf, at, head.contradicted)
 
     def snapshot(self) -> Mark:
         """What `restore` takes back when a savepoint is undone."""
@@ -196,7 +227,10 @@ class JournalTable:
         """Write what was appended and the new end of the journal, once for the whole transaction."""
         self._write_rows()
         if self._head is not None and self._head != self._written:
-            values = {"size": self._head.size, "time": format_time(self._head.time)}
+            head = self._head
+            restored = format_time(head.restored) if head.restored else None
+            values: dict[str, object] = {"size": head.size, "time": format_time(head.time), "shard": head.shard}
+            values |= {"start": head.start, "contradicted": head.contradicted, "restored": restored}
             self._connection.execute(update(_HEAD).where(_HEAD.c.id == 1).values(**values))
             self._written = self._head
 
@@ -241,10 +275,11 @@ class JournalTable:
         row = self._connection.execute(_OPENING_AT, {"position": index}).one()
         return Opening(row.entry, row.salt)
 
-    def openings(self, end: int) -> Iterable[tuple[int, Opening]]:
-        """Every opening of the first `end` entries, in order: for auditors."""
+    def openings(self, end: int, start: int = 0) -> Iterable[tuple[int, Opening]]:
+        """Every opening of the entries from `start` to `end` - 1, in order: for auditors."""
         self._write_rows()
-        query = select(_OPENING).where(_OPENING.c.position < end).order_by(_OPENING.c.position)
+        within = _OPENING.c.position >= start, _OPENING.c.position < end
+        query = select(_OPENING).where(*within).order_by(_OPENING.c.position)
         for row in self._connection.execute(query):
             yield row.position, Opening(row.entry, row.salt)
 

@@ -13,7 +13,7 @@ from sqlalchemy import Column, ColumnElement, Connection, or_, select
 
 from consent.identifiers import agreement_id_of
 from consent.statement import ConsentStatement
-from gateway.store.tables import EnvelopeRow, JournalOpeningRow, ReferralRow, StatementRow
+from gateway.store.tables import AgreementPartyRow, EnvelopeRow, JournalOpeningRow, ReferralRow, StatementRow
 from journal.entries import Entry
 from keys.documents import parse
 from keys.signing import MAX_DOCUMENT, SignedDocument
@@ -26,6 +26,9 @@ _OPENING = JournalOpeningRow.__table__  # type: ignore[attr-defined]  # SQLModel
 _ENVELOPE = EnvelopeRow.__table__  # type: ignore[attr-defined]  # as above
 _REFERRAL = ReferralRow.__table__  # type: ignore[attr-defined]  # as above
 _STATEMENT = StatementRow.__table__  # type: ignore[attr-defined]  # as above
+_PARTY = AgreementPartyRow.__table__  # type: ignore[attr-defined]  # as above
+_OF_WORKERS = frozenset({"emergency-worker-barred", "emergency-worker-lifted"})
+"""What is done to a worker of a partner is the business of those who audit that partner."""
 
 
 def agreements_of(connection: Connection, entries: Sequence[Entry]) -> list[str | None]:
@@ -38,7 +41,8 @@ def agreements_of(connection: Connection, entries: Sequence[Entry]) -> list[str 
     cited = {entry.ref for entry in left if entry.ref} | set(refs.values())
     referrals = dict(_rows(connection, _REFERRAL.c.ref, _REFERRAL.c.agreement, cited))
     consents = _consents(connection, {entry.statement for entry in left if entry.statement})
-    return [_of(entry, refs, referrals, consents) for entry in entries]
+    workers = _parties(connection, {entry.from_ for entry in left if entry.from_ and entry.state in _OF_WORKERS})
+    return [_of(entry, refs, referrals, consents, workers) for entry in entries]
 
 
 def of_agreements(agreements: Collection[str]) -> ColumnElement[bool]:
@@ -48,7 +52,11 @@ def of_agreements(agreements: Collection[str]) -> ColumnElement[bool]:
 
 
 def _of(
-    entry: Entry, refs: Mapping[str, str], referrals: Mapping[str, str], consents: Mapping[str, set[str]]
+    entry: Entry,
+    refs: Mapping[str, str],
+    referrals: Mapping[str, str],
+    consents: Mapping[str, set[str]],
+    workers: Mapping[str, set[str]],
 ) -> str | None:
     if entry.agreement:
         return agreement_id_of(entry.agreement)
@@ -57,11 +65,21 @@ def _of(
         return agreement_id_of(referrals[ref])
     if entry.statement:
         return " ".join(sorted(consents.get(entry.statement, ())))
+    if entry.state in _OF_WORKERS:
+        return " ".join(sorted(workers.get(entry.from_ or "", ())))
     return "" if entry.ref or entry.envelope else None
 
 
 def _refs(connection: Connection, envelopes: Collection[str]) -> dict[str, str]:
     return dict(_rows(connection, _ENVELOPE.c.id, _ENVELOPE.c.ref, envelopes))
+
+
+def _parties(connection: Connection, addresses: Collection[str]) -> dict[str, set[str]]:
+    """By organisation the agreements of which it is a party in any version."""
+    found: dict[str, set[str]] = {}
+    for address, identifier in _rows(connection, _PARTY.c.address, _PARTY.c.id, addresses):
+        found.setdefault(address, set()).add(identifier)
+    return found
 
 
 def _consents(connection: Connection, statements: Collection[str]) -> dict[str, set[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, insert, or_, select, update
 
@@ -13,7 +14,10 @@ from gateway.store.witness_tables import AuditReadingRow
 from journal.entries import CLEAR, Opening
 from keys.documents import Address, format_time
 
-__all__ = ["OpeningTable"]
+__all__ = ["EMPTYING", "OpeningTable"]
+
+EMPTYING: Final = "VACUUM (FULL) journal_opening, journal_party, envelope"
+"""What a PostgreSQL server has to be told by the owner of the tables: a plain VACUUM leaves the erased bytes there."""
 
 _OPENING = JournalOpeningRow.__table__  # type: ignore[attr-defined]  # SQLModel gives each table class its table
 _PARTY = JournalPartyRow.__table__  # type: ignore[attr-defined]  # as above

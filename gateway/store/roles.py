@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from gateway.store import case_tables  # noqa: F401 - its tables are part of the metadata
+from gateway.store.shard_tables import JournalShardRow
 from gateway.store.tables import (
     GatewayRow,
     InstanceRow,
@@ -22,7 +23,12 @@ from gateway.store.tables import (
     JournalPartyRow,
     KeyStatementRow,
 )
-from gateway.store.witness_tables import ErasedStatementRow, JournalContradictionRow, JournalCosignatureRow
+from gateway.store.witness_tables import (
+    ErasedStatementRow,
+    JournalContradictionRow,
+    JournalCopyRow,
+    JournalCosignatureRow,
+)
 from keys.errors import PasserelleError
 
 __all__ = ["RightsError", "Roles", "changes_journal", "check_rights", "grant_roles", "role_statements"]
@@ -34,6 +40,7 @@ _ADDED_TO = {
         JournalOpeningRow,
         JournalPartyRow,
         JournalCheckpointRow,
+        JournalCopyRow,
         JournalCosignatureRow,
         ErasedStatementRow,
         KeyStatementRow,
@@ -43,6 +50,7 @@ _ADDED_TO = {
 _RIGHTS = {
     **dict.fromkeys(_ADDED_TO, "SELECT, INSERT"),
     InstanceRow.__tablename__: "SELECT",
+    JournalShardRow.__tablename__: "SELECT",  # the owner of the tables begins a shard
     JournalHeadRow.__tablename__: "SELECT, UPDATE",
     JournalContradictionRow.__tablename__: "SELECT, INSERT, UPDATE",
     "alembic_version": "SELECT",

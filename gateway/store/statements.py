@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
-from sqlalchemy import Connection, bindparam, exists, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
 
 from consent.statement import ConsentStatement, RegisteredStatement
 from gateway.store.case_tables import StatementEndRow, WithdrawalCodeRow
+from gateway.store.shard_tables import UnconfirmedStatementRow
 from gateway.store.tables import StatementRow, StatementUseRow
 from gateway.store.witness_tables import ErasedStatementRow
 from keys.documents import format_time, parse, parse_time
@@ -31,7 +32,9 @@ _NEWEST = (
     .where(_STATEMENT.c.id == bindparam("id"), _STATEMENT.c.newest.is_(True))
 )
 """One row for each grant that was used, and one in any case."""
+_UNCONFIRMED = UnconfirmedStatementRow.__table__  # type: ignore[attr-defined]  # as above
 _NOT_ERASED = ~exists().where(_ERASED.c.id == _STATEMENT.c.id)
+_IN_DOUBT = select(_UNCONFIRMED.c.id).where(_UNCONFIRMED.c.id == bindparam("id"))
 _END_OF = select(_END).where(_END.c.statement == bindparam("statement"))
 _SPEND = (
     update(_USE)
@@ -55,6 +58,7 @@ class StatementTable:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._any_in_doubt: bool | None = None
 
     def newest(self, identifier: str) -> RegisteredStatement | None:
         """The newest version, with the uses spent."""
@@ -92,6 +96,7 @@ class StatementTable:
 
     def end(self, identifier: str, state: str, at: datetime, index: int) -> None:
         """Keep that a consent ended, how, and where the journal says so; there is one end."""
+        self.trust(identifier)
         self._connection.execute(
             insert(_END).values(statement=identifier, state=state, at=format_time(at), position=index)
         )
@@ -128,6 +133,40 @@ class StatementTable:
         )
         return list(self._connection.execute(query).scalars())
 
+    def doubt_given(self, at: datetime) -> None:
+        """Mark every consent that is given at `at` as one whose issuer has to say again what it is."""
+        given = (
+            select(_STATEMENT.c.id)
+            .outerjoin(_END, _END.c.statement == _STATEMENT.c.id)
+            .where(_STATEMENT.c.newest.is_(True), _STATEMENT.c.not_after > format_time(at), _END.c.statement.is_(None))
+            .where(_STATEMENT.c.id.not_in(select(_UNCONFIRMED.c.id)))
+        )
+        self._connection.execute(insert(_UNCONFIRMED).from_select(["id"], given))
+        self._any_in_doubt = None
+
+    def any_in_doubt(self) -> bool:
+        """Whether the issuer of any consent has still to say again what it is; asked once in a transaction."""
+        if self._any_in_doubt is None:
+            self._any_in_doubt = self._connection.execute(select(_UNCONFIRMED.c.id).limit(1)).first() is not None
+        return self._any_in_doubt
+
+    def in_doubt(self, identifier: str) -> bool:
+        """Whether the issuer of a consent has still to say again what it is."""
+        return self._connection.execute(_IN_DOUBT, {"id": identifier}).first() is not None
+
+    def trust(self, identifier: str) -> bool:
+        """Its issuer has said again what a consent is; False when nobody doubted it."""
+        if not self.any_in_doubt():
+            return False
+        self._any_in_doubt = None
+        found = self._connection.execute(delete(_UNCONFIRMED).where(_UNCONFIRMED.c.id == identifier))
+        return found.rowcount > 0
+
+    def renew_receipt(self, identifier: str, version: int, receipt: bytes) -> None:
+        """Keep a newer receipt of a version that was registered again."""
+        here = _STATEMENT.c.id == identifier, _STATEMENT.c.version == version
+        self._connection.execute(update(_STATEMENT).where(*here).values(receipt=receipt))
+
     def spend(self, identifier: str, gid: str) -> None:
         """Spend one use of a grant."""
         changed = self._connection.execute(_SPEND, {"spent_of": identifier, "spent_gid": gid})
@@ -151,9 +190,13 @@ class StatementTable:
         rows = self._connection.execute(query.order_by(_STATEMENT.c.id, _STATEMENT.c.version))
         return [(row.sha256, row.document) for row in rows]
 
+    def is_erased(self, identifier: str) -> bool:
+        """Whether the evidence of a consent was erased: then nobody is shown anything of it."""
+        return self._connection.execute(select(_ERASED.c.id).where(_ERASED.c.id == identifier)).first() is not None
+
     def erase(self, identifier: str) -> None:
-        """Show the documents of a consent to no auditor any more; what decisions need of it stays."""
-        if self._connection.execute(select(_ERASED.c.id).where(_ERASED.c.id == identifier)).first() is None:
+        """Show the documents of a consent to nobody any more; what decisions need of it stays."""
+        if not self.is_erased(identifier):
             self._connection.execute(insert(_ERASED).values(id=identifier))
 
 

@@ -66,10 +66,15 @@ class Store:
         self._queue: list[tuple[Callable[[Transaction], Any], asyncio.Future[Any]]] = []
         self._scheduled = False
         self._committed: Callable[[Address], None] = lambda _address: None
+        self._signable: frozenset[int] | None = None
 
     def on_commit(self, ring: Callable[[Address], None]) -> None:
         """Call `ring` with every address that a committed transaction has news for."""
         self._committed = ring
+
+    def sign_for(self, shards: Collection[int]) -> None:
+        """Append nothing to another shard of the journal than these: this process could not sign it."""
+        self._signable = frozenset(shards)
 
     @contextmanager
     def connected(self, begin: str = "BEGIN") -> Iterator[Connection]:
@@ -87,7 +92,7 @@ class Store:
         with _translated():
             connection = self._connection()
             with connection.begin():
-                tx = Transaction(connection, watch_clock=self._watch_clock)
+                tx = Transaction(connection, watch_clock=self._watch_clock, signable=self._signable)
                 if is_postgresql(self.engine):
                     # Before anything else, as BEGIN IMMEDIATE does: two processes that each hold a row the other
                     # waits for would end in a deadlock.
@@ -105,7 +110,7 @@ class Store:
             if is_postgresql(self.engine):
                 connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             with connection.begin():
-                yield Transaction(connection, writes=False)
+                yield Transaction(connection, writes=False, signable=self._signable)
 
     @contextmanager
     def on_duty(self, duty: Duty, *, lasting: bool = False) -> Iterator[bool]:

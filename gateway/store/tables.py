@@ -65,6 +65,11 @@ class JournalHeadRow(GatewayRow, table=True):
     time: str
     contradicted: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     """True while somebody has shown a checkpoint of ours that is not of this journal: nothing passes meanwhile."""
+    shard: int = Field(default=1, sa_type=Number, sa_column_kwargs={"server_default": text("1")})
+    start: int = Field(default=0, sa_type=Number, sa_column_kwargs={"server_default": text("0")})
+    """The shard that grows and its first entry, as in its own row: who waited for this one sees no newer one."""
+    restored: str | None = None
+    """When the operator said that this is a restored backup: nothing is decided until witnesses have spoken."""
 
 
 class JournalLeafRow(GatewayRow, table=True):
@@ -101,6 +106,7 @@ class JournalTileRow(GatewayRow, table=True):
     """A hash tile of C2SP tlog-tiles, rewritten longer until it holds 256 hashes."""
 
     __tablename__ = "journal_tile"
+    shard: int = Field(primary_key=True, sa_type=Number, sa_column_kwargs={"server_default": text("1")})
     level: int = Field(primary_key=True, sa_type=Number)
     number: int = Field(primary_key=True, sa_type=Number)
     width: int = Field(sa_type=Number)
@@ -112,6 +118,7 @@ class JournalCheckpointRow(GatewayRow, table=True):
 
     __tablename__ = "journal_checkpoint"
     size: int = Field(primary_key=True, sa_type=Number)
+    """How many entries the journal had, those of the shards before counted."""
     time: str = Field(primary_key=True)
     note: bytes = Field(sa_column=bytes_column())
     peaks: bytes = Field(sa_column=bytes_column())

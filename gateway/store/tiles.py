@@ -12,6 +12,7 @@ from gateway.store.tables import JournalCheckpointRow, JournalTileRow
 from journal.tiles import Tile
 from journal.tree import HASH_SIZE, Frontier
 from keys.documents import format_time, parse_time
+from keys.strictjson import MAX_INTEGER
 
 __all__ = ["PublishedCheckpoint", "TileTable"]
 
@@ -22,7 +23,10 @@ _NEWEST = select(_CHECKPOINT).order_by(_CHECKPOINT.c.size.desc(), _CHECKPOINT.c.
 
 @dataclass(frozen=True, slots=True)
 class PublishedCheckpoint:
-    """A signed checkpoint and the right edge of its tree, from which the tree can grow."""
+    """A signed checkpoint and the right edge of its tree, from which the tree can grow.
+
+    `size` counts the entries of all shards up to it; the note counts those of its own shard.
+    """
 
     size: int
     peaks: tuple[bytes, ...]
@@ -31,27 +35,23 @@ class PublishedCheckpoint:
 
 
 class TileTable:
-    """Tiles by level and number, checkpoints by size."""
+    """Tiles by shard, level and number; checkpoints by size, the shards before counted."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def data(self, level: int, number: int) -> bytes | None:
+    def data(self, shard: int, level: int, number: int) -> bytes | None:
         """The hashes of a tile, as many as there are so far; None when there is no such tile."""
-        query = select(_TILE.c.data).where(_TILE.c.level == level, _TILE.c.number == number)
+        query = select(_TILE.c.data).where(_TILE.c.shard == shard, _TILE.c.level == level, _TILE.c.number == number)
         row = self._connection.execute(query).first()
         return None if row is None else bytes(row.data)
 
-    def put(self, tiles: Iterable[Tile]) -> None:
-        """Write tiles, each in place of its shorter self."""
+    def put(self, shard: int, tiles: Iterable[Tile]) -> None:
+        """Write tiles of a shard, each in place of its shorter self."""
         for tile in tiles:
-            key = (_TILE.c.level == tile.path.level, _TILE.c.number == tile.path.index)
-            self._connection.execute(delete(_TILE).where(*key))
-            self._connection.execute(
-                insert(_TILE).values(
-                    level=tile.path.level, number=tile.path.index, width=tile.path.width, data=tile.data
-                )
-            )
+            place = {"shard": shard, "level": tile.path.level, "number": tile.path.index}
+            self._connection.execute(delete(_TILE).where(*(_TILE.c[name] == value for name, value in place.items())))
+            self._connection.execute(insert(_TILE).values(**place, width=tile.path.width, data=tile.data))
 
     def newest_checkpoint(self) -> PublishedCheckpoint | None:
         """The last published checkpoint."""
@@ -64,24 +64,33 @@ class TileTable:
         return None if row is None else _published(row)
 
     def newest_size(self) -> int:
-        """How many leaves the published tree has; 0 before the first checkpoint."""
+        """How many entries the published journal has, all shards counted; 0 before the first checkpoint."""
         return self._connection.execute(select(func.max(_CHECKPOINT.c.size))).scalar() or 0
 
-    def checkpoints(self, size: int, after: datetime | None, limit: int) -> list[PublishedCheckpoint]:
-        """Up to `limit` checkpoints of `size` leaves or more, by size and time.
+    def newest_within(self, first: int, last: int) -> PublishedCheckpoint | None:
+        """The last checkpoint that was published at `first` to `last` entries: of one shard."""
+        within = _CHECKPOINT.c.size >= first, _CHECKPOINT.c.size <= last
+        row = self._connection.execute(_NEWEST.where(*within)).first()
+        return None if row is None else _published(row)
 
-        Of those that have exactly `size` leaves, only the ones later than `after`, where it is given.
+    def checkpoints(
+        self, size: int, after: datetime | None, limit: int, last: int = MAX_INTEGER
+    ) -> list[PublishedCheckpoint]:
+        """Up to `limit` checkpoints of `size` to `last` entries, by size and time.
+
+        Of those that have exactly `size`, only the ones later than `after`, where it is given.
         """
         larger = _CHECKPOINT.c.size > size
         same = _CHECKPOINT.c.size == size
         later = same if after is None else and_(same, _CHECKPOINT.c.time > format_time(after))
-        query = select(_CHECKPOINT).where(or_(larger, later)).order_by(_CHECKPOINT.c.size, _CHECKPOINT.c.time)
-        return [_published(row) for row in self._connection.execute(query.limit(limit))]
+        query = select(_CHECKPOINT).where(or_(larger, later), _CHECKPOINT.c.size <= last)
+        ordered = query.order_by(_CHECKPOINT.c.size, _CHECKPOINT.c.time).limit(limit)
+        return [_published(row) for row in self._connection.execute(ordered)]
 
-    def put_checkpoint(self, frontier: Frontier, note: bytes, at: datetime) -> None:
-        """Keep a new checkpoint beside all earlier ones, with the right edge of its tree."""
-        values = {"size": frontier.size, "time": format_time(at), "note": note, "peaks": b"".join(frontier.peaks)}
-        self._connection.execute(insert(_CHECKPOINT).values(**values))
+    def put_checkpoint(self, start: int, frontier: Frontier, note: bytes, at: datetime) -> None:
+        """Keep a new checkpoint of the shard that begins at `start`, with the right edge of its tree."""
+        size, peaks = start + frontier.size, b"".join(frontier.peaks)
+        self._connection.execute(insert(_CHECKPOINT).values(size=size, time=format_time(at), note=note, peaks=peaks))
 
 
 def _published(row: Row[tuple[object, ...]]) -> PublishedCheckpoint:

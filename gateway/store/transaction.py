@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection
@@ -24,6 +24,8 @@ from gateway.store.rates import RateTable
 from gateway.store.referrals import ReferralTable
 from gateway.store.replay import ReplayTable
 from gateway.store.services import ServiceTable
+from gateway.store.shards import ShardTable
+from gateway.store.shown import ShownTable
 from gateway.store.statements import StatementTable
 from gateway.store.tiles import TileTable
 from gateway.store.withdrawals import WithdrawalTable
@@ -35,10 +37,19 @@ __all__ = ["Transaction"]
 class Transaction:
     """The tables, by what they are about; `journal.lock` comes before any other read (PROTOCOL §6, *Order*)."""
 
-    def __init__(self, connection: Connection, *, writes: bool = True, watch_clock: bool = False) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        writes: bool = True,
+        watch_clock: bool = False,
+        signable: Collection[int] | None = None,
+    ) -> None:
         """See and change the tables through a connection; one that only reads locks nothing."""
         self.connection = connection
-        self.journal = JournalTable(connection, locking=writes, watch_clock=watch_clock)
+        self.journal = JournalTable(connection, locking=writes, watch_clock=watch_clock, signable=signable)
+        self.shards = ShardTable(connection)
+        self.shown = ShownTable(connection)
         self.tiles = TileTable(connection)
         self.openings = OpeningTable(connection)
         self.cosignatures = CosignatureTable(connection)

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from sqlalchemy import Index
 from sqlmodel import Field
 
 from gateway.store.tables import GatewayRow, Number, bytes_column
 
-__all__ = ["AuditReadingRow", "ErasedStatementRow", "JournalContradictionRow", "JournalCosignatureRow"]
+__all__ = [
+    "AuditReadingRow",
+    "ErasedStatementRow",
+    "JournalContradictionRow",
+    "JournalCopyRow",
+    "JournalCosignatureRow",
+]
 
 
 class JournalCosignatureRow(GatewayRow, table=True):
     """A witness's signature line under an archived checkpoint; one for each witness, and only ever inserted."""
 
     __tablename__ = "journal_cosignature"
+    __table_args__ = (Index("journal_cosignature_newest", "size", "at", "name"),)
     size: int = Field(primary_key=True, sa_type=Number)
     time: str = Field(primary_key=True)
-    """Size and time are those of the checkpoint."""
+    """Size and time are those of the checkpoint's row: all shards counted."""
     name: str = Field(primary_key=True)
     key_id: str
     line: str
-    at: str = Field(index=True)
+    at: str
     """When it came to the broker."""
 
 
@@ -28,6 +36,7 @@ class JournalContradictionRow(GatewayRow, table=True):
 
     __tablename__ = "journal_contradiction"
     size: int = Field(primary_key=True, sa_type=Number)
+    """All shards before its own counted."""
     root: str = Field(primary_key=True)
     """In hexadecimal."""
     note: bytes = Field(sa_column=bytes_column())
@@ -35,6 +44,17 @@ class JournalContradictionRow(GatewayRow, table=True):
     at: str
     settled: str | None = None
     """When an operator dealt with it."""
+    signed_at: str | None = None
+    """When it was signed, as it states itself."""
+
+
+class JournalCopyRow(GatewayRow, table=True):
+    """A time in which a copy of this database signed checkpoints of its own, as an operator said."""
+
+    __tablename__ = "journal_copy"
+    first: str = Field(primary_key=True)
+    last: str = Field(primary_key=True)
+    at: str = Field(primary_key=True)
 
 
 class AuditReadingRow(GatewayRow, table=True):

@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 
 from gateway.store.store import Store
+from tests.builders import LINE
 from tests.databases import Server, running_server
 from tests.gateway.emergency_world import Emergencies
 from tests.gateway.first_day import make_database
 from tests.gateway.paper_world import with_papers
+from tests.gateway.restoring import Copy, backup_on_server, backup_to, begun, newest_note
+from tests.gateway.witnessing import publish_witness_key
 from tests.gateway.world import World
 
 Copies = Callable[[], AbstractContextManager[str]]
@@ -100,3 +103,37 @@ def audited(world: World) -> World:
     assert world.line.deposit(world.referral(urgent.terms())).status_code == 201
     assert len(world.shelter.lease()) == 1
     return world
+
+
+@pytest.fixture
+def copied(request: pytest.FixtureRequest, world: World, tmp_path: Path) -> Copy:
+    """Copies the world's database on its own engine."""
+    if world.broker.store.engine.dialect.name == "sqlite":
+        return backup_to(tmp_path)
+    return backup_on_server(request.getfixturevalue("server"))
+
+
+@pytest.fixture
+def observed(world: World) -> World:
+    """A world with two witnesses, a consent, and a referral that was accepted and waits."""
+    publish_witness_key(world)
+    publish_witness_key(world, LINE)
+    world.deposited()
+    world.integrate()
+    return world
+
+
+@pytest.fixture
+def backup(observed: World, copied: Copy) -> Iterator[World]:
+    """A backup of that world, restored; the world itself goes on and is what gets lost."""
+    with copied(observed) as made:
+        begun(made)
+        yield made
+
+
+@pytest.fixture
+def lost(observed: World, backup: World) -> bytes:
+    """The newest checkpoint of a world in which the person withdrew after the backup was made."""
+    assert backup.types() == observed.types()
+    assert observed.line.withdraw().status_code == 201
+    return newest_note(observed)

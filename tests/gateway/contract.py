@@ -98,7 +98,7 @@ def _validator(schema: str) -> Draft202012Validator:
 
 
 def _document() -> Json:
-    return openapi_document(URL, "0.3.0")
+    return openapi_document(URL, "0.4.0")
 
 
 @cache

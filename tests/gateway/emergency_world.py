@@ -46,7 +46,7 @@ def _second_version() -> Agreement:
         **emergency_terms(),
         "/version": 2,
         "/prev": sha256_hex(encode(first)),
-        "/broker/journal": [str(vkey) for vkey in broker_keys().journal.vkeys],
+        "/broker/journal": [str(vkey) for vkey in broker_keys().signer(1).vkeys],
         "/articles/0/sections/6": "documents",
     }
     return agreement(changes)

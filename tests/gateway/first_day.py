@@ -63,13 +63,19 @@ def _seed(text: str) -> bytes:
 @cache
 def broker_keys() -> BrokerKeys:
     """The keys of the invented broker; its receipts key is the one that the builders' agreement names."""
-    signer = JournalSigner(
-        ORIGIN,
-        Ed25519PrivateKey.from_private_bytes(_seed("journal ed25519")),
-        MLDSA44PrivateKey.from_seed_bytes(_seed("journal mldsa44")),
-    )
     tokens = SigningKey(BROKER, "tokens", _seed("tokens"))
-    return BrokerKeys(tokens, signing_key(BROKER, "receipts"), signer, _seed("nonces"))
+    signers = {number: shard_signer(number) for number in (1, 2, 3)}
+    return BrokerKeys(tokens, signing_key(BROKER, "receipts"), signers, _seed("nonces"))
+
+
+def shard_signer(number: int) -> JournalSigner:
+    """What signs the checkpoints of a shard of the invented broker's journal."""
+    suffix = "" if number == 1 else f" {number}"
+    return JournalSigner(
+        f"{ORIGIN.rpartition('/')[0]}/{number}",
+        Ed25519PrivateKey.from_private_bytes(_seed(f"journal ed25519{suffix}")),
+        MLDSA44PrivateKey.from_seed_bytes(_seed(f"journal mldsa44{suffix}")),
+    )
 
 
 @cache
@@ -81,7 +87,7 @@ def client_key(address: str) -> ClientKey:
 @cache
 def the_agreement() -> Agreement:
     """The agreement of the builders, naming this broker's journal keys."""
-    return agreement({"/broker/journal": [str(vkey) for vkey in broker_keys().journal.vkeys]})
+    return agreement({"/broker/journal": [str(vkey) for vkey in broker_keys().signer(1).vkeys]})
 
 
 def header_changes() -> dict[str, object]:
@@ -125,5 +131,5 @@ def make_database(url: str) -> None:
         for address in PARTIES:
             protocols.sign(tx, registered, agreement_signature(document, address), address, AT - DAY)
         protocols.change_state(broker, tx, registered, "in-force", AT - DAY)
-        integrate(tx, keys.journal, AT - DAY)
+        integrate(tx, keys.signer, AT - DAY)
     store.close()

@@ -25,7 +25,7 @@ NAME = "agr_" + "f" * 26
 
 def first_version(changes: Mapping[str, object] | None = None) -> Agreement:
     """Its first version, naming the broker of the tests."""
-    own = {"/id": NAME, "/broker/journal": [str(vkey) for vkey in broker_keys().journal.vkeys]}
+    own = {"/id": NAME, "/broker/journal": [str(vkey) for vkey in broker_keys().signer(1).vkeys]}
     return amended(founding(), own | dict(changes or {}))
 
 

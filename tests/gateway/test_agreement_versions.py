@@ -60,7 +60,7 @@ def test_a_newcomer_joins_by_its_signature_and_those_named(growing: Growing, tmp
     with path.open("wb") as out:
         export_bundle(world.broker, out, world.clock())
     with Bundle.open(path) as bundle:
-        report = verify(bundle, broker_keys().journal.vkeys)
+        report = verify(bundle, broker_keys().signer(1).vkeys)
     assert (report.violations, report.complete) == ((), True)
 
 

@@ -52,7 +52,7 @@ def test_the_auditors_replay_accepts_the_fetch(papers: World, tmp_path: Path) ->
     with path.open("wb") as out:
         export_bundle(papers.broker, out, papers.clock())
     with Bundle.open(path) as bundle:
-        report = verify(bundle, broker_keys().journal.vkeys)
+        report = verify(bundle, broker_keys().signer(1).vkeys)
     assert report.violations == ()
 
 

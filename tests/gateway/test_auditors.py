@@ -7,6 +7,7 @@ import pytest
 
 from consent.agreement import AgreementState
 from gateway import auditors, journal_openings, protocols
+from gateway.emergencies import set_barred
 from gateway.store.transaction import Transaction
 from journal.entries import Entry, Opening, open_leaf, read_entry
 from journal.layout import SignedAgreement
@@ -24,12 +25,13 @@ from tests.builders import (
     STATEMENT_ID,
     registered_statement,
 )
+from tests.gateway.emergency_world import Emergencies
 from tests.gateway.erasing import LAST_DAY
-from tests.gateway.first_day import broker_keys, the_agreement
+from tests.gateway.first_day import SETTINGS, broker_keys, the_agreement
 from tests.gateway.growing import CONSENTED, Growing, first_version, under
 from tests.gateway.world import World, envelope_id, refusal_of
 
-VKEYS = broker_keys().journal.vkeys
+VKEYS = broker_keys().signer(1).vkeys
 
 
 def _openings(world: World, address: str) -> list[Entry]:
@@ -42,6 +44,21 @@ def _openings(world: World, address: str) -> list[Entry]:
         if page["next"] == after:
             return found
         after = page["next"]
+
+
+def test_what_is_done_to_a_worker_is_read_by_those_who_audit_its_partner(world: World) -> None:
+    """Nobody else's auditors learn which pseudonym was barred, and from whom."""
+    Emergencies(world)
+    stranger = "aide-inventee@laval"  # a party of no agreement
+    Growing(world).enrolled(stranger)
+    for org in (LINE, stranger):
+        for barred in (True, False):
+            world.act(lambda tx, at, org=org, barred=barred: set_barred(SETTINGS, tx, org, "w-1", barred=barred, at=at))
+    shown = [entry for entry in _openings(world, AUDITORS) if (entry.state or "").startswith("emergency-worker")]
+    assert [(entry.from_, entry.state) for entry in shown] == [
+        (LINE, "emergency-worker-barred"),
+        (LINE, "emergency-worker-lifted"),
+    ]
 
 
 def _another_agreement(world: World) -> None:

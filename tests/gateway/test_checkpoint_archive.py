@@ -2,12 +2,17 @@
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from gateway import checkpoints
-from gateway.checkpoints import MAX_PAGE, Archive
-from gateway.store.cosignatures import Cosignature, CosignatureTable, Placed
+from gateway.checkpoints import MAX_PAGE, MOST_WITNESSES, Archive
+from gateway.store.cosignatures import LOOKED_AT, Cosignature, CosignatureTable, Placed
+from gateway.store.migration import migrate
+from gateway.store.store import Store
 from gateway.store.transaction import Transaction
 from journal.checkpoints import Checkpoint
 from journal.notes import open_note, parse_note
@@ -17,7 +22,7 @@ from tests.gateway.first_day import SHARED_ENTRIES, broker_keys
 from tests.gateway.witnessing import bring, checkpoint_of, cosignature, publish_witness_key, request
 from tests.gateway.world import World, refusal_of
 
-VKEYS = broker_keys().journal.vkeys
+VKEYS = broker_keys().signer(1).vkeys
 
 
 def test_every_checkpoint_is_in_the_archive_in_order(world: World) -> None:
@@ -171,6 +176,29 @@ def test_few_cosignatures_are_looked_at(world: World, monkeypatch: pytest.Monkey
         monkeypatch.setattr("gateway.store.cosignatures.LOOKED_AT", 3)
         assert tx.cosignatures.confirmed(3, AT) == newest.size
         assert tx.cosignatures.confirmed(4, AT) is None
+
+
+def test_no_signature_is_read_to_find_what_is_confirmed(tmp_path: Path) -> None:
+    """Anybody may ask, as often as it likes: a few index entries are read, and none of the long lines."""
+    store = Store(f"sqlite:///{tmp_path / 'gateway.sqlite3'}")
+    migrate(store)
+    asked: list[tuple[str, tuple[object, ...]]] = []
+
+    def see(*call: Any) -> None:  # noqa: ANN401 - as the library calls it
+        asked.append(call[2:4])
+
+    event.listen(store.engine, "before_cursor_execute", see)
+    with store.reading() as tx:
+        tx.cosignatures.confirmed(MOST_WITNESSES, AT)
+        event.remove(store.engine, "before_cursor_execute", see)
+        [(statement, values)] = [each for each in asked if "journal_cosignature" in each[0]]
+        plan = tx.connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).fetchall()
+    store.close()
+    read = [row[-1] for row in plan if "journal_cosignature" in row[-1]]
+    assert [text.partition(" (")[0] for text in read] == [
+        "SEARCH journal_cosignature USING COVERING INDEX journal_cosignature_newest"
+    ]
+    assert LOOKED_AT <= 2000
 
 
 def test_a_checkpoint_of_yesterday_is_not_cosigned(world: World) -> None:

@@ -127,7 +127,7 @@ def test_check_tells_how_far_each_public_witness_has_come(founded: Operator) -> 
 
 def test_a_witness_that_saw_a_longer_journal_is_an_alarm(founded: Operator) -> None:
     """`check` asks it, fails and says what to do: this database may be a copy, or have been set back."""
-    with serving_witness(LoopbackWitness(broker_keys().journal.vkeys)) as witness:
+    with serving_witness(LoopbackWitness(broker_keys().signer(1).vkeys)) as witness:
         witness.instead = (409, {"Content-Type": SIZE_TYPE}, b"99999\n")
         with founded.settings.open("a", encoding="utf-8") as settings:
             settings.write(f'[[witnesses]]\nurl = "{witness.named.url}"\nvkey = "{witness.named.vkey}"\n')
@@ -259,3 +259,26 @@ def test_serving_begins_answers_and_ends(founded: Operator, number: signal.Signa
     assert [line["event"] for line in lines] == ["broker.started", "broker.stopped"]
     assert all(set(line) <= FIELDS for line in lines)
     assert not (founded.folder / "gateway.sqlite3-wal").exists()
+
+
+@pytest.mark.slow
+def test_serving_says_at_its_start_what_stops_the_journal(founded: Operator) -> None:
+    """A witness that saw more, a restored backup, an old shard: told where the operator looks, before any call."""
+    with closing(sqlite3.connect(founded.folder / "gateway.sqlite3")) as connection, connection:
+        connection.execute("UPDATE journal_shard SET opened = '2025-01-01T00:00:00.000Z'")
+        connection.execute("UPDATE journal_head SET restored = '2026-01-01T00:00:00.000Z'")
+    with serving_witness(LoopbackWitness(broker_keys().signer(1).vkeys)) as witness:
+        witness.instead = (409, {"Content-Type": SIZE_TYPE}, b"99999\n")
+        founded.write_settings(port=0)
+        with founded.settings.open("a", encoding="utf-8") as settings:
+            settings.write(f'[[witnesses]]\nurl = "{witness.named.url}"\nvkey = "{witness.named.vkey}"\n')
+        command = [str(PROGRAMS / "passerelle-gateway"), "serve", "--settings", str(founded.settings)]
+        environment = {"PATH": os.environ["PATH"], "LC_ALL": "en_CA.UTF-8", "PYTHONUNBUFFERED": "1"}
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
+            assert program.stdout is not None
+            assert "listens on" in _read_line(program.stdout.fileno(), 60)
+            program.terminate()
+            _, errors = program.communicate(timeout=30)
+    told = errors.decode()
+    for words in ("is a restored backup", "for more than a year", "seen a longer journal"):
+        assert words in told, told

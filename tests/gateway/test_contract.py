@@ -24,7 +24,7 @@ from tests.gateway.contract import check_documented
 from tests.gateway.sign_in import URL
 from tests.gateway.world import World
 
-DOCUMENT = openapi_document(URL, "0.3.0")
+DOCUMENT = openapi_document(URL, "0.4.0")
 STATUSES = {400, 401, 403, 404, 405, 409, 410, 413, 415, 422, 429, 500, 503}
 """PROTOCOL §6, and 500 for what is our fault."""
 HEALTHY: Json = {"headers": {"DPoP-Nonce": "abc"}, "json": {"status": "ok"}}

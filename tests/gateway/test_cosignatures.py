@@ -22,7 +22,7 @@ from tests.gateway.witnessing import (
 )
 from tests.gateway.world import World, refusal_of
 
-VKEYS = broker_keys().journal.vkeys
+VKEYS = broker_keys().signer(1).vkeys
 
 
 def _cosigned_by(note: bytes, *addresses: str) -> set[str]:
@@ -180,3 +180,18 @@ def test_a_cosignature_needs_the_scope(world: World) -> None:
     assert refusal_of(bring(world, body)) == (403, "scope-missing")
     answer = world.client.post("/v1/journal/cosignatures", content=body, headers={"Content-Type": "application/json"})
     assert refusal_of(answer) == (401, "token-missing")
+
+
+@pytest.mark.parametrize("decoy_first", [True, False])
+def test_two_witness_keys_made_to_share_an_id_hide_no_genuine_cosignature(world: World, *, decoy_first: bool) -> None:
+    """Four bytes are soon ground: a line is taken if one of the keys made it, and refused if none did."""
+    true, decoy = "35213", "157073"
+    assert witness_vkey(SHELTER, true).key_id == witness_vkey(SHELTER, decoy).key_id
+    for name in (decoy, true) if decoy_first else (true, decoy):
+        publish_witness_key(world, name=name)
+    checkpoint = checkpoint_of(world)
+    line = cosignature(checkpoint, key=witness_key(SHELTER, true))
+    forged = f"{line[:60]}{'A' if line[60] != 'A' else 'B'}{line[61:]}"
+    refused = (403, "signature-does-not-hold")
+    assert refusal_of(bring(world, request(checkpoint, {"cosignature": forged}))) == refused
+    assert bring(world, request(checkpoint, {"cosignature": line})).status_code == 201

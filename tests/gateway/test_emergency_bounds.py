@@ -163,7 +163,7 @@ def test_an_auditor_of_another_agreement_justifies_nothing(world: World, urgent:
         if party["address"] != AUDITORS
     ]
     changes = {"/id": "agr_" + "e" * 26, "/version": 1, "/parties": parties}
-    keys = {"/broker/journal": [str(vkey) for vkey in broker_keys().journal.vkeys]}
+    keys = {"/broker/journal": [str(vkey) for vkey in broker_keys().signer(1).vkeys]}
     kept = {f"/{name}": members[name] for name in ("articles", "not_before", "not_after")}
     own = agreement({**kept, **keys, **changes})
 

@@ -28,7 +28,7 @@ from tests.gateway.first_day import SETTINGS, broker_keys
 from tests.gateway.operator import Operator
 from tests.gateway.world import World, refusal_of
 
-VKEYS = broker_keys().journal.vkeys
+VKEYS = broker_keys().signer(1).vkeys
 BY_LAW = Order("court", "court-order", by_law=True)
 
 
@@ -122,7 +122,7 @@ def test_what_was_delivered_before_still_opens_its_leaf(world: World) -> None:
     assert refusal_of(world.line.get(f"/v1/journal/proof/{group[0]}")) == (404, "entry-unknown")
     note = world.client.get("/v1/journal/checkpoint").content
     with world.broker.store.reading() as tx:
-        proof = prove(group[0], note, tree(tx, len(leaves) + 1, parse_note(note).checkpoint.root))
+        proof = prove(group[0], note, tree(tx, 1, len(leaves) + 1, parse_note(note).checkpoint.root))
     assert proof.verify(leaves[group[0]], VKEYS).checkpoint.size == len(leaves) + 1
 
 

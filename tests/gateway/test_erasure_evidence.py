@@ -11,16 +11,19 @@ from gateway.audit_bundles import export_bundle
 from gateway.erasure import ErasureError, Order, erasable, erase_consent
 from gateway.store.incidents import Opened
 from journal.bundle import Bundle
+from journal.entries import read_entry
+from journal.erasures import read_erasure
 from journal.replay import verify
 from journal.report import AuditReport
 from keys.signing import SignedDocument
-from tests.builders import AUDITORS, ENVELOPE_ID, SHELTER, STATEMENT_ID
+from tests.builders import AUDITORS, ENVELOPE_ID, SHELTER, STATEMENT_ID, registered_statement
 from tests.gateway.emergency_world import Emergencies
 from tests.gateway.erasing import LAST_DAY, REQUEST, over
 from tests.gateway.first_day import SETTINGS, broker_keys
-from tests.gateway.world import World, refusal_of
+from tests.gateway.operator import Operator
+from tests.gateway.world import World, envelope_id, refusal_of
 
-VKEYS = broker_keys().journal.vkeys
+VKEYS = broker_keys().signer(1).vkeys
 _TIMES = {"occurred": "2026-03-01", "aware": "2026-03-02", "persons": "1", "notices": "persons:2026-03-05"}
 WHOLE = Incident(**{name: _TIMES.get(name) or next(iter(known_terms(name))) for name in FIELDS})
 BY_LAW = Order("court", "court-order", by_law=True)
@@ -33,6 +36,12 @@ def _erase(world: World, order: Order = REQUEST, statement: str = STATEMENT_ID) 
 def _openings(world: World) -> dict[int, bytes]:
     with world.broker.store.reading() as tx:
         return {index: opening.entry for index, opening in tx.journal.openings(tx.journal.head().size)}
+
+
+def _erasure(world: World) -> bytes:
+    """The document of the last entry."""
+    index, entry = max(_openings(world).items())
+    return read_entry(entry, index).document or b""
 
 
 def _exported(world: World, path: Path) -> AuditReport:
@@ -82,6 +91,43 @@ def test_the_consent_is_nowhere_in_what_auditors_get(world: World, tmp_path: Pat
     assert not set(parties) & set(group)
 
 
+def test_the_parties_are_shown_nothing_of_it_either(world: World) -> None:
+    """The consent is as if it did not exist, and no event of its referrals is handed out from the beginning again."""
+    over(world)
+    place = f"/v1/consents/{STATEMENT_ID}"
+    assert world.line.get(place).json()["state"] == "withdrawn"
+    assert world.line.events()["events"] != []
+    assert world.shelter.events()["events"] != []
+    _erase(world, BY_LAW)
+    assert refusal_of(world.line.get(place)) == (404, "consent-unknown")
+    assert world.line.events()["events"] == world.shelter.events()["events"] == []
+    with world.broker.store.connected() as connection:
+        left = connection.execute(text("SELECT count(*) FROM envelope WHERE wire IS NOT NULL")).scalar_one()
+    assert left == 0
+    assert world.line.withdraw().status_code == 200
+
+
+def test_events_of_other_consents_are_still_told(world: World) -> None:
+    """Only those of its own referrals go."""
+    over(world)
+    other = {"/id": "cs_" + "z" * 26}
+    assert world.line.register(other).status_code == 201
+    sent = {
+        "/id": envelope_id(9),
+        "/ref": "ref_" + "z" * 26,
+        "/authority/statement": "cs_" + "z" * 26,
+        "/authority/sha256": registered_statement(other).sha256,
+    }
+    assert world.line.deposit(world.referral(sent)).status_code == 201
+    ended = {"/id": "cs_" + "z" * 26, "/version": 2, "/prev": registered_statement(other).sha256}
+    assert world.line.register({**ended, "/state": "withdrawn", "/grants": []}).status_code == 201
+    before = world.line.events()["events"]
+    _erase(world, BY_LAW)
+    after = world.line.events()["events"]
+    assert 0 < len(after) < len(before)
+    assert after == before[-len(after) :]
+
+
 def test_nothing_erased_is_left_in_the_file(world: World) -> None:
     """On SQLite neither the database nor its log of changes holds the bytes of an erased opening."""
     group = over(world)
@@ -116,6 +162,44 @@ def test_evidence_in_dispute_is_not_erased(world: World) -> None:
     world.act(lambda tx, _: tx.journal.set_contradicted(contradicted=True))
     assert _refused(world) == "erasure-journal-contradicted"
     assert _erase(world, BY_LAW) != ()
+
+
+def test_an_order_says_so_in_the_journal_and_is_not_the_operators_own(world: World) -> None:
+    """What was not waited for is journalled; nobody orders by the word of the operator alone."""
+    over(world)
+    with pytest.raises(ErasureError) as refused:
+        Order("operator", "court-order", by_law=True)
+    assert refused.value.code == "erasure-not-ordered"
+    _erase(world, BY_LAW)
+    told = read_erasure(_erasure(world))
+    assert (told.by, told.ordered) == ("court", True)
+
+
+def test_an_erasure_in_its_time_is_no_order(world: World) -> None:
+    """The member is there only when it says something."""
+    over(world)
+    _late(world)
+    _erase(world)
+    assert b"ordered" not in _erasure(world)
+
+
+def test_what_an_order_overrides_is_told_before(world: World, tmp_path: Path) -> None:
+    """An incident that is not complete and a journal in dispute are named before anybody is asked to be sure."""
+    over(world)
+    opened = Opened("inc_a", world.clock(), ENVELOPE_ID, SHELTER, Incident(persons="1"), b"", b"")
+    world.act(lambda tx, _: tx.incidents.open(opened))
+    world.act(lambda tx, _: tx.journal.set_contradicted(contradicted=True))
+    found = erasable(world.broker.store, STATEMENT_ID, BY_LAW, world.clock())
+    assert (found.incidents, found.contradicted) == (("inc_a",), True)
+    operator = Operator(tmp_path)
+    url = world.broker.store.engine.url.render_as_string(hide_password=False).replace("+psycopg", "")
+    operator.write_settings(database=url)
+    command = ("journal", "erase", "--statement", STATEMENT_ID, "--ground", "court-order", "--ordered")
+    assert "not the operator" in operator.refused(*command, "--by", "operator")
+    unsure = operator(*command, "--by", "court", typed="no\n")
+    assert unsure.code == 130
+    assert "inc_a" in unsure.all
+    assert "is contradicted" in unsure.all
 
 
 def test_evidence_of_an_open_incident_is_not_erased(world: World) -> None:

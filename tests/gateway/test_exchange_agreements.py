@@ -31,7 +31,7 @@ def _second(**changes: object) -> Agreement:
     """The second version of the agreement in force."""
     return agreement(
         {
-            "/broker/journal": [str(vkey) for vkey in broker_keys().journal.vkeys],
+            "/broker/journal": [str(vkey) for vkey in broker_keys().signer(1).vkeys],
             "/version": 2,
             "/prev": sha256_hex(encode(the_agreement())),
             **changes,

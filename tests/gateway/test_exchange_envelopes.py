@@ -32,7 +32,7 @@ def test_an_accepted_envelope_gets_a_receipt_that_names_its_leaf(world: World) -
         "v": 1,
         "by": SETTINGS.address,
         "payload_sha256": parsed.signed.sha256,
-        "origin": broker_keys().journal.origin,
+        "origin": broker_keys().signer(1).origin,
         "index": 27,
         "time": "2026-03-02T15:00:00.000Z",
         "promise": 60,

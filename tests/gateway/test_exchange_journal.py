@@ -17,7 +17,7 @@ from tests.repository import ROOT
 def _reader(world: World) -> TileReader:
     """A reader that pins the journal's keys and fetches everything over HTTP, signed in as nobody."""
     note = world.client.get("/v1/journal/checkpoint").content
-    checkpoint = open_note(note, broker_keys().journal.vkeys).checkpoint
+    checkpoint = open_note(note, broker_keys().signer(1).vkeys).checkpoint
 
     def fetch(path: str) -> bytes | None:
         answer = world.client.get(f"/v1/journal/{path}")
@@ -115,5 +115,5 @@ def test_the_pins_name_the_keys_that_sign(world: World) -> None:
     pins = world.client.get("/.well-known/passerelle").json()
     assert (pins["address"], pins["territory"]) == ("gateway@laval", "laval")
     assert from_b64url(pins["receipts"]) == broker_keys().receipts.public_bytes
-    assert pins["journal"]["vkeys"] == [str(vkey) for vkey in broker_keys().journal.vkeys]
+    assert pins["journal"]["vkeys"] == [str(vkey) for vkey in broker_keys().signer(1).vkeys]
     assert LINE not in str(pins)

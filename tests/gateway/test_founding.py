@@ -27,7 +27,7 @@ def test_the_first_checkpoint_signs_an_empty_journal(store: Store, tmp_path: Pat
         assert tx.journal.instance() == Instance("laval", ORIGIN)
         newest = tx.tiles.newest_checkpoint()
     assert newest is not None
-    assert open_note(newest.note, keys.journal.vkeys).checkpoint.size == 0
+    assert open_note(newest.note, keys.signer(1).vkeys).checkpoint.size == 0
     store.close()
 
 

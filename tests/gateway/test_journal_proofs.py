@@ -9,7 +9,7 @@ from tests.gateway.first_day import broker_keys
 from tests.gateway.witnessing import bring, checkpoint_of, publish_witness_key, request, witness_vkey
 from tests.gateway.world import World, refusal_of
 
-VKEYS = broker_keys().journal.vkeys
+VKEYS = broker_keys().signer(1).vkeys
 
 
 def test_an_entry_is_proven_to_its_parties_and_auditors(audited: World) -> None:

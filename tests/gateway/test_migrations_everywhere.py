@@ -118,9 +118,15 @@ def test_openings_learn_which_agreement_they_rest_on(store: Store) -> None:
         ({"statement": STATEMENT_ID}, AGREEMENT_ID),
         ({"statement": "cs_gone"}, ""),
         ({"type": "client.scopes"}, None),
+        ({"type": "admin.change", "state": "emergency-worker-barred", "from": LINE}, "agr_one agr_two"),
+        ({"type": "admin.change", "state": "emergency-worker-lifted", "from": SHELTER}, ""),
+        ({"type": "admin.change", "state": "key-statements", "from": LINE}, None),
     ]
     with store.connected("BEGIN IMMEDIATE") as connection:
         command.upgrade(migrations(connection), "0002")
+        party = text("INSERT INTO agreement_party (id, version, address) VALUES (:id, :version, :address)")
+        for place in (("agr_two", 1), ("agr_one", 1), ("agr_one", 2)):
+            connection.execute(party, {"id": place[0], "version": place[1], "address": LINE})
         added = text("INSERT INTO journal_opening VALUES (:at, :entry, :none)")
         blobs = (bindparam("entry", type_=LargeBinary), bindparam("none", b"", type_=LargeBinary))
         rows = [{"at": index, "entry": strictjson.dumps(entry), "none": b""} for index, (entry, _) in enumerate(about)]
@@ -169,3 +175,28 @@ def test_numbers_have_room(server: Server, number: int) -> None:
         assert tx.journal.openings_of("line@laval", number, 10) == []
     store.close()
     server.drop(name)
+
+
+def test_the_journal_of_an_earlier_release_is_the_first_shard(store: Store) -> None:
+    """Its tiles stay where they are, and it goes on where it was."""
+    with store.connected("BEGIN IMMEDIATE") as connection:
+        command.upgrade(migrations(connection), "0002")
+        moment = format_time(AT)
+        connection.execute(
+            text("INSERT INTO instance VALUES (1, 'laval', 'x.example/laval/journal/1', :at)"), {"at": moment}
+        )
+        connection.execute(text("INSERT INTO journal_head VALUES (1, 7, :at)"), {"at": moment})
+        connection.execute(
+            text("INSERT INTO journal_tile VALUES (0, 0, 1, :data)").bindparams(
+                bindparam("data", b"a" * 32, type_=LargeBinary)
+            )
+        )
+    migrate(store)
+    with store.reading() as tx:
+        [first] = tx.shards.all()
+        assert (first.number, first.origin, first.vkeys, first.start) == (1, "x.example/laval/journal/1", None, 0)
+        assert (first.opened, first.previous, first.restarted) == (AT, None, False)
+        head = tx.journal.head()
+        assert (head.size, head.shard, head.start, head.restored) == (7, 1, 0, None)
+        assert tx.tiles.data(1, 0, 0) == b"a" * 32
+        assert tx.tiles.data(2, 0, 0) is None

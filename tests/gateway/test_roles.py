@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
 from gateway.erasure import Order, erase_consent
 from gateway.store.migration import migrate
+from gateway.store.openings import EMPTYING
 from gateway.store.roles import Roles, grant_roles
 from gateway.store.store import Store, StoreUnavailableError
 from gateway.timers import tick
@@ -18,6 +20,7 @@ from tests.databases import Server
 from tests.gateway.erasing import over
 from tests.gateway.first_day import SETTINGS, make_database
 from tests.gateway.operator import Operator
+from tests.gateway.rotating import rotated
 from tests.gateway.test_contract_story import play_the_day
 from tests.gateway.world import World
 
@@ -25,6 +28,7 @@ pytestmark = pytest.mark.slow
 
 COLUMN = {
     "journal_cosignature": "line",
+    "journal_copy": "at",
     "erased_statement": "id",
     "key_statement": "sha256",
     "journal_checkpoint": "note",
@@ -40,7 +44,7 @@ FORBIDDEN = [
 ]
 ADDED_TO = [
     *("journal_leaf", "journal_opening", "journal_party", "journal_checkpoint", "journal_cosignature"),
-    *("key_statement", "erased_statement"),
+    *("key_statement", "erased_statement", "journal_copy"),
 ]
 
 
@@ -158,6 +162,32 @@ def test_what_serves_cannot_erase_and_the_erasing_account_can(
         assert tx.openings.there(group) == []
 
 
+def test_erased_bytes_leave_the_files_by_what_the_operator_is_told_to_run(
+    place: tuple[Server, str, Roles], as_application: World
+) -> None:
+    """A plain VACUUM leaves them there; the statement that the command shows does not."""
+    server, name, _ = place
+    group = over(as_application)
+    with as_application.broker.store.reading() as tx:
+        erased = [entry.entry for index, entry in tx.journal.openings(group[-1] + 1) if index in group]
+    with psycopg.connect(server.url(name), autocommit=True) as owner:
+
+        def held() -> bool:
+            owner.execute("CHECKPOINT")
+            found = owner.execute("SELECT pg_relation_filepath('journal_opening')").fetchone()
+            assert found is not None
+            content = (server.socket / found[0]).read_bytes()
+            return any(entry in content for entry in erased)
+
+        store = Store(server.url(name))
+        erase_consent(SETTINGS, store, STATEMENT_ID, Order("court", "court-order", by_law=True), as_application.clock())
+        store.close()
+        owner.execute("VACUUM journal_opening, journal_party, envelope")
+        assert held()
+        owner.execute(EMPTYING)
+        assert not held()
+
+
 def test_evidence_against_the_broker_stays(as_application: World) -> None:
     """A contradiction may be settled by the broker’s account, never removed."""
     store = as_application.broker.store
@@ -203,3 +233,15 @@ def test_a_program_error_is_not_taken_for_an_outage(as_application: World) -> No
     """A mistake of ours stays what it is: only what the database forbids or cannot do is told as such."""
     with pytest.raises(ProgrammingError), as_application.broker.store.connected() as connection:
         connection.execute(text("SELECT nothing FROM nowhere"))
+
+
+def test_only_the_owner_of_the_tables_begins_a_shard(as_application: World) -> None:
+    """Whoever takes the serving account over cannot put the journal under keys of its own."""
+    store = as_application.broker.store
+    added = "INSERT INTO journal_shard SELECT 2, origin, vkeys, start, previous, opened, false FROM journal_shard"
+    for statement in (added, "UPDATE journal_shard SET origin = origin", "DELETE FROM journal_shard"):
+        assert _forbidden(store, statement), statement
+    with pytest.raises(StoreUnavailableError) as refused:
+        rotated(as_application)
+    assert refused.value.code == "database-forbidden"
+    assert as_application.types() == []

@@ -8,8 +8,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gateway.settings import PREFIX, Settings, SettingsError, load_settings, unknown_variables
 from gateway.words import words
 from journal.cosignatures import vkey_of
-from journal.vkeys import Vkey
 from keys.errors import FileError
+from keys.vkeys import Vkey
 from tests.repository import ROOT
 
 NEEDED = 'public_url = "https://passerelle.example"\nterritory = "laval"\n'

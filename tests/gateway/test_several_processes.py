@@ -24,6 +24,7 @@ from journal.replay import verify
 from tests.builders import LINE, SHELTER
 from tests.databases import Server
 from tests.gateway.first_day import SHARED_ENTRIES, broker_keys, make_database
+from tests.gateway.rotating import exported, follow, rotated
 from tests.gateway.several import holding, partner_at, serving
 from tests.gateway.world import World, envelope_id, refusal_of
 
@@ -128,8 +129,31 @@ def test_the_journal_has_one_order_under_load(three: list[World], tmp_path: Path
     with path.open("wb") as out:
         export_bundle(first.broker, out, max(world.clock.at for world in three))
     with Bundle.open(path) as bundle:
-        report = verify(bundle, broker_keys().journal.vkeys)
+        report = verify(bundle, broker_keys().signer(1).vkeys)
     assert (report.violations, report.holds, report.complete) == ((), True, True)
+
+
+def test_a_rotation_by_one_process_is_seen_by_all_at_once(three: list[World], tmp_path: Path) -> None:
+    """Those that waited for the lock while the journal rotated append to the next shard, in one order without a gap."""
+    first = three[0]
+
+    def busy(world: World) -> None:
+        for _ in range(40):
+            world.act(lambda tx, at: tx.journal.append(at, type="audit.read", actor="gateway@laval"))
+
+    def rotating() -> None:
+        for _ in range(2):
+            time.sleep(0.1)
+            rotated(three[2])
+
+    _at_once(*(lambda w=world: busy(w) for world in three[:2]), rotating)
+    entries = first.entries()
+    assert [entry.index for entry in entries] == list(range(SHARED_ENTRIES + 80 + 4))
+    first.integrate()
+    read = follow(first)
+    assert [each.shard.number for each in read] == [1, 2, 3]
+    assert sum(len(each.leaves) for each in read) == len(entries)
+    assert exported(first, tmp_path / "journal.zip").holds
 
 
 def test_whoever_waits_at_one_process_is_woken_by_a_deposit_at_another(three: list[World]) -> None:

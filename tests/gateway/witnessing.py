@@ -12,11 +12,11 @@ from httpx2 import Response
 from journal.checkpoints import Checkpoint
 from journal.cosignatures import cosign, vkey_of
 from journal.notes import JournalSigner, parse_note
-from journal.vkeys import Vkey
 from keys import strictjson
 from keys.documents import b64url
 from keys.identity import key_id
 from keys.statements import publish
+from keys.vkeys import Vkey
 from tests.builders import AT, DAY, SHELTER, root_key
 from tests.gateway.chains import chain_head, publish_statement
 from tests.gateway.first_day import broker_keys
@@ -79,6 +79,7 @@ def request(checkpoint: Checkpoint, changes: Mapping[str, object] | None = None)
     """The body by which the shelter brings its cosignature, with changes; one to None leaves a member out."""
     members: dict[str, object] = {
         "v": 1,
+        "origin": checkpoint.origin,
         "size": checkpoint.size,
         "root": b64url(checkpoint.root),
         "cosignature": cosignature(checkpoint),
@@ -92,7 +93,7 @@ def bring(world: World, body: bytes, by: str = SHELTER) -> Response:
     return world.partners[by].post(PATH, body)
 
 
-def forked(size: int, signer: JournalSigner | None = None) -> bytes:
+def forked(size: int, signer: JournalSigner | None = None, at: datetime = AT) -> bytes:
     """A checkpoint of this size that is not of the world's journal, signed by the broker's own keys."""
-    own = signer or broker_keys().journal
-    return own.sign(Checkpoint(own.origin, size, hashlib.sha256(b"another past").digest()), AT)
+    own = signer or broker_keys().signer(1)
+    return own.sign(Checkpoint(own.origin, size, hashlib.sha256(b"another past").digest()), at)

@@ -72,7 +72,7 @@ class World:
 
     def integrate(self) -> None:
         """Publish what the journal holds, as the sequencer does."""
-        self.act(lambda tx, at: integrate(tx, self.broker.keys.journal, at))
+        self.act(lambda tx, at: integrate(tx, self.broker.keys.signer, at))
 
     def entries(self) -> list[Entry]:
         """Every entry of the journal, each checked against its leaf."""

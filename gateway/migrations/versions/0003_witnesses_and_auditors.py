@@ -1,4 +1,4 @@
-"""What witnesses, auditors and erasure need to be remembered."""
+"""What witnesses, auditors, erasure and the shards of the journal need to be remembered."""
 
 import base64
 import json
@@ -26,6 +26,11 @@ def _number(name: str, *, primary_key: bool = False) -> sa.Column[int]:
     return sa.Column(name, kind, primary_key=primary_key, autoincrement=False, nullable=False)
 
 
+def _with_default(column: sa.Column[int], value: str) -> sa.Column[int]:
+    column.server_default = sa.DefaultClause(sa.text(value))
+    return column
+
+
 def upgrade() -> None:
     """Add what is new; openings that are there learn which agreement they name."""
     op.create_table(
@@ -37,7 +42,7 @@ def upgrade() -> None:
         _text("line"),
         _text("at"),
     )
-    op.create_index("ix_journal_cosignature_at", "journal_cosignature", ["at"])
+    op.create_index("journal_cosignature_newest", "journal_cosignature", ["size", "at", "name"])
     op.create_table("erased_statement", _text("id", primary_key=True))
     op.create_table(
         "journal_contradiction",
@@ -47,12 +52,44 @@ def upgrade() -> None:
         _text("reported_by"),
         _text("at"),
         _text("settled", nullable=True),
+        _text("signed_at", nullable=True),
     )
+    op.create_table("journal_copy", *(_text(name, primary_key=True) for name in ("first", "last", "at")))
     op.create_table("audit_reading", _text("address", primary_key=True), _text("part", primary_key=True), _text("day"))
     op.add_column("journal_head", sa.Column("contradicted", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.create_index("ix_statement_sha256", "statement", ["sha256"])
     op.add_column("journal_opening", _text("agreements", nullable=True))
     _name_agreements()
+    _keep_shards()
+
+
+def _keep_shards() -> None:
+    """The journal that is there becomes its first shard; its public keys are in the keystore, which is closed here."""
+    op.create_table(
+        "journal_shard",
+        _number("number", primary_key=True),
+        _text("origin"),
+        _text("vkeys", nullable=True),
+        _number("start"),
+        sa.Column("previous", sa.LargeBinary(), nullable=True),
+        _text("opened"),
+        sa.Column("restarted", sa.Boolean(), nullable=False),
+    )
+    op.create_table("journal_shown", _text("address", primary_key=True), _number("size"), _text("at"))
+    op.create_table("unconfirmed_statement", _text("id", primary_key=True))
+    for name, value in (("shard", "1"), ("start", "0")):
+        op.add_column("journal_head", _with_default(_number(name), value))
+    op.add_column("journal_head", _text("restored", nullable=True))
+    of_first = "SELECT 1, origin, NULL, 0, NULL, created, false FROM instance"
+    op.execute(f"INSERT INTO journal_shard (number, origin, vkeys, start, previous, opened, restarted) {of_first}")
+    tile = [_number("level", primary_key=True), _number("number", primary_key=True), _number("width")]
+    data = sa.Column("data", sa.LargeBinary(), nullable=False)
+    # The release before writes no shard, and may go on meanwhile.
+    shard = _with_default(_number("shard", primary_key=True), "1")
+    op.create_table("journal_shard_tile", shard, *tile, data)
+    op.execute("INSERT INTO journal_shard_tile SELECT 1, level, number, width, data FROM journal_tile")
+    op.drop_table("journal_tile")
+    op.rename_table("journal_shard_tile", "journal_tile")
 
 
 def _name_agreements() -> None:
@@ -81,10 +118,19 @@ def _agreements_of(entries: list[_Members]) -> list[str | None]:
     cited = {entry.get("ref") for entry in left} | set(refs.values())
     referrals = _found("referral", "ref", "agreement", cited)
     consents = _found("statement", "id", "document", {entry.get("statement") for entry in left})
-    return [_agreements(entry, refs, referrals, consents) for entry in entries]
+    workers = _found("agreement_party", "address", "id", {_employer(entry) for entry in left})
+    return [_agreements(entry, refs, referrals, consents, workers) for entry in entries]
 
 
-def _agreements(entry: _Members, refs: _Members, referrals: _Members, consents: _Members) -> str | None:
+def _employer(entry: _Members) -> str | None:
+    """The organisation of whose worker an entry tells that it may declare no emergencies, or may again."""
+    of_worker = entry.get("state") in {"emergency-worker-barred", "emergency-worker-lifted"}
+    return str(entry["from"]) if of_worker and entry.get("from") else None
+
+
+def _agreements(
+    entry: _Members, refs: _Members, referrals: _Members, consents: _Members, workers: _Members
+) -> str | None:
     if entry.get("agreement"):
         return _id(entry["agreement"])
     ref = entry.get("ref") or refs.get(entry.get("envelope"))
@@ -92,6 +138,8 @@ def _agreements(entry: _Members, refs: _Members, referrals: _Members, consents: 
         return _id(referrals[ref])
     if entry.get("statement"):
         return str(consents.get(entry["statement"], ""))
+    if employer := _employer(entry):
+        return str(workers.get(employer, ""))
     return "" if entry.get("ref") or entry.get("envelope") else None
 
 

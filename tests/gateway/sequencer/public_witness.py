@@ -14,12 +14,14 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 
 from gateway.broker import PublicWitness
 from journal.checkpoints import Checkpoint
+from journal.contradictions import Contradiction
 from journal.cosignatures import CosigningKey, vkey_of
-from journal.vkeys import Vkey
-from journal.witness import Contradiction, Witnessed, advance, cosign
-from journal.witness_calls import ADD_CHECKPOINT, SIZE_TYPE, parse_add_checkpoint
+from journal.witness import Witnessed, advance, cosign
+from journal.witness_calls import ADD_CHECKPOINT, SIZE_TYPE
 from keys.errors import ForgedError
+from keys.vkeys import Vkey
 from tests.builders import AT
+from tests.journal.witnesses import parse_add_checkpoint
 
 __all__ = ["NAME", "Given", "LoopbackWitness", "serving_witness"]
 

@@ -15,7 +15,7 @@ from tests.builders import LINE, SHELTER
 from tests.gateway.first_day import SETTINGS, SHARED_ENTRIES, broker_keys
 from tests.gateway.world import World
 
-VKEYS = broker_keys().journal.vkeys
+VKEYS = broker_keys().signer(1).vkeys
 SECONDS = 6.0
 INTEGRATED, SIGNED = timedelta(seconds=1), timedelta(seconds=10)
 """PROTOCOL §7: integrated within a second, under a signed checkpoint within ten."""

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx2
 import pytest
@@ -28,7 +29,7 @@ from tests.gateway.several import free_port
 from tests.gateway.witnessing import checkpoint_of
 from tests.gateway.world import World
 
-VKEYS = broker_keys().journal.vkeys
+VKEYS = broker_keys().signer(1).vkeys
 
 
 @pytest.fixture(params=["ed25519", "mldsa44"])
@@ -238,6 +239,35 @@ def test_the_application_shows_its_checkpoints_by_itself(
 
     note = asyncio.run(play())
     assert open_note(note, VKEYS, witnesses=[witness.named.vkey]).signatures[-1].vkey.name == NAME
+
+
+def test_a_mistake_with_one_witness_keeps_no_other_from_being_asked(
+    world: World, witness: LoopbackWitness, hostile: LoopbackWitness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever it is that goes wrong is told by its kind, and that witness is left alone for a while."""
+    monkeypatch.setattr(witnesses, "INTERVAL", 0.05)
+    build = httpx2.AsyncClient.build_request
+
+    def breaking(client: httpx2.AsyncClient, method: str, url: str, **members: Any) -> httpx2.Request:  # noqa: ANN401 - as the library takes it
+        if url.startswith(hostile.named.url):
+            raise RuntimeError
+        return build(client, method, url, **members)
+
+    monkeypatch.setattr(httpx2.AsyncClient, "build_request", breaking)
+    other = replace(hostile.named, vkey=replace(hostile.named.vkey, name="autre.example/w2"))
+    broker = _broker(world, other, witness.named)
+
+    async def play() -> None:
+        task = asyncio.create_task(run_witnesses(broker))
+        await asyncio.sleep(0.3)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    with capture_logs() as logs:
+        asyncio.run(play())
+    told = {(each["event"], each["kind"], each["where"]) for each in logs}
+    assert told == {("witness.failed", "RuntimeError", "autre.example/w2")}
+    assert witness.asked == [0]
 
 
 def test_of_several_processes_one_asks(world: World, witness: LoopbackWitness, monkeypatch: pytest.MonkeyPatch) -> None:
