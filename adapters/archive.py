@@ -59,8 +59,9 @@ class _Window:
 class ArchiveWalk:
     """What one program has read of the archive, for one agreement."""
 
-    def __init__(self) -> None:
-        """Begin at the newest."""
+    def __init__(self, shard: int) -> None:
+        """Begin at the newest of a shard, in whose own sizes all of it is counted."""
+        self._shard = shard
         self._floor = 0
         self._settled = 0
         self._window: _Window | None = None
@@ -74,7 +75,7 @@ class ArchiveWalk:
         horizon, bottom = now - MAX_AGE, max(known, self._floor)
         for _ in range(PAGES):
             window = self._window or _Window(max(bottom, newest - FIRST_WINDOW), newest + 1, horizon)
-            page = client.checkpoints(window.size, window.since)
+            page = client.checkpoints(self._shard, window.size, window.since)
             inside = [each for each in page if each.size < window.high]
             fresh = [each for each in inside if each.time >= horizon]
             self._settled = max([self._settled, *(each.size for each in fresh if each.time < now - LATE)])

@@ -13,7 +13,7 @@ from pydantic import Field, StringConstraints
 
 from adapters.receipts import VerifiedReceipt
 from consent.agreement import AgreementState
-from consent.identifiers import AgreementRef, ArticleNumber, EnvelopeId, StatementId
+from consent.identifiers import AgreementRef, EnvelopeId, StatementId
 from consent.vocabulary import Jurisdiction
 from journal.entries import Opening
 from keys.documents import Address, Base64Url, Document, Listing, Sha256, Time, Version
@@ -28,18 +28,14 @@ __all__ = [
     "Delivery",
     "EventDelivery",
     "EventPage",
-    "Explanation",
     "JournalOpening",
     "OpeningPage",
     "Organisation",
-    "RuleVerdict",
 ]
 
 Index = Annotated[int, Field(ge=0, le=MAX_INTEGER)]
 Members = dict[str, Any]
 """A JSON object that another reader looks into."""
-Told = Annotated[str, StringConstraints(max_length=2000)]
-"""A sentence of the gateway's; it is made printable by whoever shows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,34 +255,3 @@ class AnsweredBody(Document):
     statement: StatementId
     answer: Literal["deleted", "kept"]
     index: Index
-
-
-class RuleVerdict(Document):
-    """What one rule says of a header, in the reader's language."""
-
-    rule: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]{1,10}$")]
-    title: Told
-    verdict: Literal["passed", "refused", "not-asked"]
-    because: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,80}$")] | None = None
-    detail: Told | None = None
-    remedy: Told | None = None
-    pointer: Annotated[str, StringConstraints(max_length=200)] | None = None
-    who_can_fix: Annotated[str, StringConstraints(max_length=80)] | None = None
-
-
-class CitedBody(Document):
-    """The consent that an explanation rests on."""
-
-    statement: StatementId
-    version: int = Field(ge=1, le=999_999)
-
-
-class Explanation(Document):
-    """What a deposit of a header would be answered: every rule with its verdict, and what the decision rests on."""
-
-    v: Version
-    decision: Literal["granted", "refused"]
-    rules: Listing[RuleVerdict] = Field(min_length=1, max_length=100)
-    agreement: AgreementRef | None = None
-    article: ArticleNumber | None = None
-    consent: CitedBody | None = None

@@ -13,9 +13,9 @@ from adapters.bodies import (
     ConsentBody,
     Delivery,
     EventPage,
-    Explanation,
     OpeningPage,
 )
+from adapters.explanations import Explanation
 from adapters.growth import JournalSource
 from adapters.receipts import VerifiedReceipt
 from consent.envelope import Header
@@ -100,15 +100,15 @@ class GatewayCalls(JournalSource, Protocol):
         """What a deposit of this header would be answered now, rule by rule; nothing is kept of it."""
         ...
 
-    def confirmed_checkpoint(self, witnesses: int) -> bytes:
-        """The newest checkpoint that so many witnesses cosigned; a problem of status 404 when there is none."""
+    def confirmed_checkpoint(self, shard: int, witnesses: int) -> bytes:
+        """The newest checkpoint of a shard that so many witnesses cosigned; a problem of status 404 for none."""
         ...
 
-    def checkpoints(self, after: int, since: datetime) -> tuple[ArchivedCheckpoint, ...]:
+    def checkpoints(self, shard: int, after: int, since: datetime) -> tuple[ArchivedCheckpoint, ...]:
         """A page of archived checkpoints of size `after` or more; of that one, those published later than `since`."""
         ...
 
-    def cosign(self, size: int, line: str, note: bytes) -> None:
+    def cosign(self, line: str, note: bytes) -> None:
         """Bring our cosignature of a checkpoint, and the checkpoint as we read it."""
         ...
 

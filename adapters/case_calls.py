@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Final
 
 from adapters import bodies
-from adapters.bodies import Explanation
 from adapters.exchange import reading_answer
+from adapters.explanations import Explanation
 from adapters.interface import Interface, read_body
 from adapters.pins import GatewayPins
 from adapters.receipts import RECEIPT_KIND, VerifiedReceipt, verify_mismatch_receipt, verify_review_receipt

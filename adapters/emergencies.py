@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
-from adapters.bodies import Explanation, RuleVerdict
+from adapters.explanations import Explanation, RuleVerdict
 from adapters.headings import Basis, Draft, emergency_life, justification_header
 from adapters.judgement import Evidence, refused_here
 from adapters.office import Office

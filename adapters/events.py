@@ -6,12 +6,13 @@ our own steps that still wait in the outbox only tell what we mean to do.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from adapters.erasure import erase
+from adapters.retelling import Restart, restarts, retold
 from adapters.store.records import Alarm, HeldAgreement, LoggedStep, Receipt, Referral, StepHeader
 from adapters.store.store import Transaction
 from consent.envelope import MAX_LIFE, Event, EventHeader, NoticeHeader, UnverifiedEnvelope
@@ -20,13 +21,26 @@ from consent.lifecycle import DRAFT, IllegalStep, ReferralState, Step, apply, de
 from consent.passage import Refused
 from consent.transitions import TRANSITIONS, Actor
 
-__all__ = ["CLOSED_HERE", "Standing", "admitted", "check_step", "fold", "log_step", "refresh", "role_in"]
+__all__ = [
+    "CLOSED_HERE",
+    "NOT_LEGAL",
+    "Standing",
+    "admitted",
+    "check_step",
+    "fold",
+    "is_retold",
+    "log_step",
+    "refresh",
+    "role_in",
+]
 
 CLOSED_HERE: Final[Mapping[str, ReferralState]] = {
     "T10": ReferralState("cancelled", "withdrawn-by-requester", last_transition="T10"),
     "T22": ReferralState("entered-in-error", last_transition="T22"),
 }
 """Where a referral that never left comes to by the steps that end it: no journal tells of them."""
+NOT_LEGAL: Final = "step-not-legal"
+"""The alarm about a step that may not be taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +56,28 @@ def role_in(referral: Referral) -> Actor:
     return "requester" if referral.direction == "sent" else "owner"
 
 
-def fold(referral: Referral, steps: Iterable[LoggedStep]) -> Standing:
-    """The state that the journal's steps lead to, in their order; a step that may not be taken changes nothing."""
+def fold(referral: Referral, steps: Iterable[LoggedStep], known: Collection[Restart] = ()) -> Standing:
+    """The state that the journal's steps lead to, in their order; a step that may not be taken changes nothing.
+
+    With the restarts that are `known`, one that only tells again what was lost is not among those that may not be.
+    """
     if referral.deposited_at is None or referral.respond_by is None:
         return Standing(next((state for state in CLOSED_HERE.values() if state.status == referral.status), DRAFT))
-    state, illegal, told = deposit(referral.deposited_at, referral.respond_by), [], set()
+    state = deposit(referral.deposited_at, referral.respond_by)
+    illegal, told, taken = [], set(), list[LoggedStep]()
     for step in steps:
         name = _step_of(step.header)
         if name in told or (referral.place is not None and step.receipt.index < referral.place):
             continue  # Told already, or about an envelope that the one at hand replaces.
         told.add(name)
         after = _taken(state, referral, step.header, step.receipt.at)
-        if isinstance(after, IllegalStep):
-            illegal.append(step.header.id)
-        else:
+        if not isinstance(after, IllegalStep):
             state = after
+            taken.append(step)
+        elif (first := retold(step, taken, known)) is not None:
+            taken.remove(first)  # It explains one more, and no third.
+        else:
+            illegal.append(step.header.id)
     return Standing(state, tuple(illegal))
 
 
@@ -83,15 +104,25 @@ def refresh(tx: Transaction, ref: str, at: datetime) -> None:
     referral = tx.dossiers.find(ref)
     if referral is None:
         return  # The step came before its referral was leased; it is folded once that is here.
-    standing = fold(referral, tx.dossiers.steps(ref))
+    standing = fold(referral, tx.dossiers.steps(ref), restarts(tx))
     for envelope in standing.illegal:
-        tx.traffic.raise_alarm(Alarm(at, "step-not-legal", envelope))
+        tx.traffic.raise_alarm(Alarm(at, NOT_LEGAL, envelope))
     state = standing.state
     tx.dossiers.save(
         replace(referral, status=state.status, business_status=state.business_status, answer_by=state.respond_by)
     )
     if state.status == "entered-in-error":
         erase(tx, ref, at)
+
+
+def is_retold(tx: Transaction, envelope: str) -> bool:
+    """Whether a step that may not be taken only tells again what a restart lost; false for one that is not here."""
+    ref = tx.dossiers.ref_of_step(envelope)
+    referral = tx.dossiers.find(ref) if ref else None
+    if referral is None:
+        return False
+    steps = tx.dossiers.steps(referral.ref)
+    return envelope in fold(referral, steps).illegal and envelope not in fold(referral, steps, restarts(tx)).illegal
 
 
 def check_step(

@@ -17,8 +17,9 @@ from adapters.interface import Interface, read_body
 from consent.statement import STATEMENT_KIND
 from journal.entries import MAX_LEAF, Opening
 from journal.layout import SignedAgreement
-from journal.notes import MAX_NOTE
+from journal.notes import MAX_NOTE, parse_note
 from journal.proofs import MAX_PROOF
+from journal.shards import folder
 from journal.tiles import ENTRIES, WIDTH, parse_path
 from journal.tree import HASH_SIZE
 from keys import strictjson
@@ -33,6 +34,7 @@ LARGE: Final = 16 * 1024 * 1024
 ARCHIVE: Final = 32 * 1024 * 1024
 """Bytes of the largest page of checkpoints: a hundred, with all their witnesses."""
 _TEXT: Final = "text/plain"
+_JOURNAL: Final = "/v1/journal/"
 
 
 class _Named(Document):
@@ -44,22 +46,23 @@ class JournalCalls:
 
     _interface: Interface
 
-    def checkpoint(self) -> bytes:
-        """The journal's newest signed checkpoint."""
-        return self._interface.fetch("/v1/journal/checkpoint", limit=MAX_NOTE)
+    def checkpoint(self, shard: int) -> bytes:
+        """The newest signed checkpoint of a shard of the journal."""
+        return self._interface.fetch(f"{_JOURNAL}{folder(shard)}checkpoint", limit=MAX_NOTE)
 
-    def confirmed_checkpoint(self, witnesses: int) -> bytes:
-        """The newest checkpoint that so many witnesses cosigned; a problem of status 404 when there is none."""
-        return self._interface.fetch(f"/v1/journal/checkpoint?confirmed={witnesses}", limit=MAX_NOTE)
+    def confirmed_checkpoint(self, shard: int, witnesses: int) -> bytes:
+        """The newest checkpoint of a shard that so many witnesses cosigned; a problem of status 404 for none."""
+        return self._interface.fetch(f"{_JOURNAL}{folder(shard)}checkpoint?confirmed={witnesses}", limit=MAX_NOTE)
 
-    def checkpoints(self, after: int, since: datetime) -> tuple[ArchivedCheckpoint, ...]:
+    def checkpoints(self, shard: int, after: int, since: datetime) -> tuple[ArchivedCheckpoint, ...]:
         """The archived checkpoints of size `after` or more, of that one those published later than `since`: a page.
 
-        An empty one is the end. Whoever wants what follows asks with the size and the time of the last one.
+        Sizes are those of the shard. An empty page is the end. Whoever wants what follows asks with the size and the
+        time of the last one.
         """
         moment = format_time(since)
         query = urlencode({"after": after, "time": moment})
-        data = self._interface.fetch(f"/v1/journal/checkpoints?{query}", limit=ARCHIVE)
+        data = self._interface.fetch(f"{_JOURNAL}{folder(shard)}checkpoints?{query}", limit=ARCHIVE)
         with reading_answer():
             value = strictjson.loads(data, limit=ARCHIVE)
         page = read_body(bodies.CheckpointPageBody, value)
@@ -70,17 +73,19 @@ class JournalCalls:
             raise MalformedError("answer-malformed")
         return found
 
-    def tile(self, path: str) -> bytes:
-        """The journal's file under a tile path; `GatewayProblemError` of status 404 when there is none."""
+    def tile(self, shard: int, path: str) -> bytes:
+        """The file of a shard under a tile path; `GatewayProblemError` of status 404 when there is none."""
         parsed = parse_path(path)
         size = MAX_LEAF + 2 if parsed.level == ENTRIES else HASH_SIZE
-        return self._interface.fetch(f"/v1/journal/{parsed}", limit=size * WIDTH)
+        return self._interface.fetch(f"{_JOURNAL}{folder(shard)}{parsed}", limit=size * WIDTH)
 
-    def cosign(self, size: int, line: str, note: bytes) -> None:
-        """Bring our cosignature of a checkpoint of `size` leaves, and the checkpoint as we read it."""
-        members = {"v": 1, "size": size, "cosignature": line, "note": b64url(note)}
-        value = self._interface.post("/v1/journal/cosignatures", strictjson.dumps(members), None)
-        if read_body(bodies.CosignedBody, value).size != size:
+    def cosign(self, line: str, note: bytes) -> None:
+        """Bring our cosignature of a checkpoint, and the checkpoint as we read it; raises as `parse_note` for it."""
+        checkpoint = parse_note(note).checkpoint
+        named = {"v": 1, "origin": checkpoint.origin, "size": checkpoint.size}
+        body = strictjson.dumps(named | {"cosignature": line, "note": b64url(note)})
+        value = self._interface.post("/v1/journal/cosignatures", body, None)
+        if read_body(bodies.CosignedBody, value).size != checkpoint.size:
             raise ForgedError("answer-to-another")
 
     def openings(self, after: int) -> OpeningPage:

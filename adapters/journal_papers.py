@@ -16,17 +16,17 @@ from typing import IO, Any, Final
 
 from adapters.bodies import JournalOpening
 from adapters.calls import GatewayCalls
-from adapters.growth import Seen
 from adapters.journal_tree import tree_of
+from adapters.lineage import ReadShard, Seen
 from adapters.office import Office
 from adapters.problems import GatewayProblemError
 from consent.emergencies import AUDITOR
+from journal.contradictions import contradiction, read_signed
 from journal.entries import MAX_ENTRY
 from journal.layout import CHECKPOINT, OPENINGS, agreement_name, encode_opening, statement_name
-from journal.notes import OpenedNote
 from journal.proofs import parse_proof
 from journal.receipts import read_receipt
-from journal.witness import contradiction
+from journal.shards import folder
 from keys import strictjson
 from keys.errors import FileError, ForgedError, MalformedError, UntrustedKeyError
 from keys.files import write_new
@@ -48,21 +48,26 @@ class Exported:
     documents: int = 0
 
 
-def fetch_proof(office: Office, client: GatewayCalls, which: str) -> tuple[bytes, OpenedNote]:
+def fetch_proof(office: Office, client: GatewayCalls, which: str) -> tuple[bytes, int]:
     """The tlog-proof of an entry, by its index or by the envelope or item whose receipt is here, verified.
 
-    Raises `MalformedError` (receipt-unknown for what has no receipt here, no-such-entry for what was not read yet),
+    The number says how many entries the journal has up to the checkpoint of the proof. Raises `MalformedError`
+    (receipt-unknown for what has no receipt here, no-such-entry for what was not read yet, or was lost),
     `UntrustedKeyError` (keybook-empty), `ForgedError` (proof-does-not-hold, also for a proof under a checkpoint that
     contradicts what we read), and what the call raises.
     """
     seen = _seen(office)
-    index, leaf = _entry(office, client, which, seen)
+    read, index, leaf = _entry(office, client, which, seen)
     data = client.proof(index)
     proof = parse_proof(data)
-    opened = proof.verify(leaf, office.pins.vkeys)
-    if proof.index != index or contradiction(seen.note, proof.note, office.pins.vkeys) is not None:
+    opened = proof.verify(leaf, read.shard.vkeys)
+    end = read.shard.end(opened.checkpoint)
+    if proof.index != read.shard.position(index) or not seen.covers(end, read.shard):
         raise ForgedError("proof-does-not-hold")
-    return data, opened
+    known, met = (read_signed(note, read.shard.vkeys) for note in (read.note, proof.note))
+    if contradiction(known, met) is not None:
+        raise ForgedError("proof-does-not-hold")
+    return data, end
 
 
 def export_openings(office: Office, client: GatewayCalls, out: Path) -> Exported:
@@ -108,30 +113,40 @@ def _seen(office: Office) -> Seen:
     return seen
 
 
-def _entry(office: Office, client: GatewayCalls, which: str, seen: Seen) -> tuple[int, bytes]:
-    """The index of an entry, and the leaf that must stand there."""
+def _entry(office: Office, client: GatewayCalls, which: str, seen: Seen) -> tuple[ReadShard, int, bytes]:
+    """The shard of an entry, its index, and the leaf that must stand there."""
     if not _INDEX.fullmatch(which):
         with office.store.transaction() as tx:
             receipt = tx.watches.receipt_of(which)
         if receipt is None:
             raise MalformedError("receipt-unknown")
         promised = read_receipt(receipt, office.pins.receipts_verifier, "")
-        return promised.index, promised.leaf
+        named = seen.named(promised.origin)
+        if named is None:
+            raise MalformedError("no-such-entry")
+        return named, promised.index, promised.leaf
     index = int(which)
-    if index >= seen.checkpoint.size:
+    read = seen.holding(index)
+    if read is None:
         raise MalformedError("no-such-entry")
-    return index, tree_of(client, seen.checkpoint).leaf(index)
+    return read, index, tree_of(client, read.shard, read.checkpoint).leaf(read.shard.position(index))
 
 
 def _write(office: Office, client: GatewayCalls, seen: Seen, file: IO[bytes], done: Exported) -> None:
     named: dict[str, None] = {}
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(CHECKPOINT, seen.note)
-        with archive.open(OPENINGS, "w", force_zip64=True) as lines:
-            for each in _openings(client, seen.checkpoint.size):
-                lines.write(encode_opening(each.index, each.opening))
-                named |= dict.fromkeys(_named(each))
-                done.openings += 1
+        lost = seen.lost()
+        found = (each for each in _openings(client, seen.size) if not any(each.index in gone for gone in lost))
+        each = next(found, None)
+        for read in reversed(list(seen.read())):
+            place = folder(read.shard.number)
+            archive.writestr(place + CHECKPOINT, read.note)
+            with archive.open(place + OPENINGS, "w", force_zip64=True) as lines:
+                while each is not None and each.index < read.end:
+                    lines.write(encode_opening(each.index, each.opening))
+                    named |= dict.fromkeys(_named(each))
+                    done.openings += 1
+                    each = next(found, None)
         for name, data in _documents(client, named) if _audits(office) else ():
             archive.writestr(name, data)
             done.documents += 1

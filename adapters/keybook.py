@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from adapters.growth import Growth, JournalAlarmError, JournalSource, Seen, check_fresh, open_seen, read_growth
+from adapters.following import read_growth
+from adapters.growth import Growth, JournalAlarmError, JournalSource, check_fresh
+from adapters.lineage import Lineage, Seen, begin, open_seen
 from adapters.pins import GatewayPins
-from journal.entries import ClearLeaf, Entry, read_leaf
+from journal.entries import Entry
+from journal.shards import Shard
 from keys.documents import Clock
 from keys.errors import PasserelleError, UntrustedKeyError
 from keys.signing import SignedDocument
@@ -25,6 +28,7 @@ __all__ = [
     "ForeignKeyStatementError",
     "JournalAlarmError",
     "JournalledStatement",
+    "KeptJournal",
     "KeyBook",
     "KeyBookStore",
 ]
@@ -47,25 +51,29 @@ class JournalledStatement:
     document: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class KeptJournal:
+    """What is kept of a journal: the last checkpoint as a signed note, the tree's right edge, the shards up to it.
+
+    `lineage` is None while nothing but the first shard was read, `first` the earliest note of the same tree where that
+    is another one.
+    """
+
+    checkpoint: bytes
+    frontier: bytes
+    lineage: Lineage | None
+    first: bytes | None = None
+
+
 class KeyBookStore(Protocol):
     """Where a key book rests between two runs; bytes come back exactly as they were given."""
 
-    def checkpoint(self) -> bytes | None:
-        """The last checkpoint saved, as a signed note; None at first."""
+    def journal(self) -> KeptJournal | None:
+        """What was saved last, all of one moment; None at first."""
         ...
 
-    def frontier(self) -> bytes:
-        """The right edge of the tree saved with it; empty at first."""
-        ...
-
-    def save(
-        self,
-        before: bytes | None,
-        checkpoint: bytes,
-        frontier: bytes,
-        new_statements: Sequence[JournalledStatement],
-    ) -> bool:
-        """Replace `before` by checkpoint and frontier and add statements, all or nothing; False if it is not there."""
+    def save(self, before: bytes | None, journal: KeptJournal, new_statements: Sequence[JournalledStatement]) -> bool:
+        """Replace what has the checkpoint `before` and add statements, all or nothing; False if it is not there."""
         ...
 
     def statements(self, address: str) -> Sequence[JournalledStatement]:
@@ -88,7 +96,7 @@ class KeyBook:
     def size(self) -> int:
         """How many entries of the journal were read; keys can be judged at any index below."""
         seen = self.seen()
-        return 0 if seen is None else seen.checkpoint.size
+        return 0 if seen is None else seen.size
 
     def sync(self, source: JournalSource, own_statements: Collection[str] = frozenset()) -> int:
         """Read what the journal gained and return its size; nothing is kept unless all of it holds.
@@ -100,14 +108,15 @@ class KeyBook:
         with self._lock:
             before = self.seen()
             growth = read_growth(source, before, self._pins, self._clock())
-            statements = self._admitted(growth, 0 if before is None else before.checkpoint.size, source, own_statements)
+            statements = self._admitted(growth, 0 if before is None else before.size, source, own_statements)
             if before is not None and not _is_newer(growth.seen, before):
-                return before.checkpoint.size
-            known = None if before is None else before.note
-            if not self._store.save(known, growth.seen.note, growth.seen.frontier, statements):
+                return before.size
+            known, seen = None if before is None else before.note, growth.seen
+            lineage = seen.lineage if seen.lineage.passed else None
+            if not self._store.save(known, KeptJournal(seen.note, seen.frontier, lineage, seen.first), statements):
                 # Another program of this partner read on meanwhile; what it kept must not be taken back.
                 return self.size
-            return growth.seen.checkpoint.size
+            return seen.size
 
     def chain(self, address: str, fingerprint: str, *, covering: int | None = None) -> KeyChain:
         """The keys of an organisation whose root has the `fingerprint` that the agreement pins.
@@ -120,9 +129,9 @@ class KeyBook:
         if seen is None:
             raise UntrustedKeyError("keybook-empty")
         check_fresh(seen.at, self._clock())
-        if covering is not None and covering >= seen.checkpoint.size:
+        if covering is not None and covering >= seen.size:
             raise UntrustedKeyError("journal-behind")
-        chain = self._chain(address, seen.checkpoint.size)
+        chain = self._chain(address, seen.size)
         if chain is None:
             raise UntrustedKeyError("key-unknown")
         if chain.root.fingerprint != fingerprint:
@@ -130,14 +139,12 @@ class KeyBook:
         return chain
 
     def seen(self) -> Seen | None:
-        """What was saved last; read again when a save by another thread or program fell in between."""
-        note = self._store.checkpoint()
-        while note is not None:
-            frontier, after = self._store.frontier(), self._store.checkpoint()
-            if after == note:
-                return open_seen(note, frontier, self._pins)
-            note = after
-        return None
+        """What was saved last; raises as `open_seen` does for what is damaged."""
+        kept = self._store.journal()
+        if kept is None:
+            return None
+        seen = open_seen(kept.checkpoint, kept.frontier, kept.lineage or begin(self._pins))
+        return replace(seen, first=kept.first)
 
     def _chain(self, address: str, size: int) -> KeyChain | None:
         """The chain as the statements among the first `size` entries make it; replayed only when there are new ones."""
@@ -157,47 +164,52 @@ class KeyBook:
         """The key statements among new leaves, each of which must continue its organisation's chain."""
         chains: dict[str, KeyChain | None] = {}
         admitted = []
-        for index, leaf in growth.clear_leaves:
-            entry = _entry(leaf, index)
+        for entry in growth.entries:
             if entry.type not in {_PUBLISHED, _REVOKED} or entry.document is None:
                 continue
-            signed, org = _statement(entry)
+            read = growth.seen.holding(entry.index)
+            assert read is not None  # noqa: S101 - it was read just now
+            signed, org = _statement(entry, read.shard)
             if org == source.address and signed.sha256 not in own_statements:
-                raise ForeignKeyStatementError("foreign-key-statement", index=index, note=growth.seen.note)
-            chains[org] = _extended(chains[org] if org in chains else self._chain(org, old_size), signed, entry)
-            admitted.append(JournalledStatement(org, index, entry.time, entry.document))
+                raise ForeignKeyStatementError(
+                    "foreign-key-statement", shard=read.shard, index=entry.index, note=read.note
+                )
+            if self._stood_before(org, signed, growth.seen):
+                continue
+            known = chains[org] if org in chains else self._chain(org, old_size)
+            chains[org] = _extended(known, signed, entry, read.shard)
+            admitted.append(JournalledStatement(org, entry.index, entry.time, entry.document))
         return admitted
+
+    def _stood_before(self, org: str, signed: SignedDocument, seen: Seen) -> bool:
+        """Whether a statement is known from a part of the journal that was lost: journalled again, it adds nothing."""
+        lost = seen.lost()
+        known = self._store.statements(org) if lost else ()
+        again = (each for each in known if any(each.index in gone for gone in lost))
+        return any(SignedDocument.parse(each.document, KIND).sha256 == signed.sha256 for each in again)
 
 
 def _is_newer(now: Seen, before: Seen) -> bool:
-    return now.checkpoint.size > before.checkpoint.size or now.at > before.at
+    return now.size > before.size or now.at > before.at
 
 
-def _entry(leaf: bytes, index: int) -> Entry:
-    try:
-        read = read_leaf(leaf, index)
-    except PasserelleError as error:
-        raise JournalAlarmError("journal-entry-unreadable", index=index, faults=error.faults) from None
-    assert isinstance(read, ClearLeaf)  # noqa: S101 - commitments were left out by their first byte
-    return read.entry
-
-
-def _statement(entry: Entry) -> tuple[SignedDocument, str]:
+def _statement(entry: Entry, shard: Shard) -> tuple[SignedDocument, str]:
     """The key statement of an entry, whose type must say what the statement does, and its organisation."""
     try:
         signed = SignedDocument.parse(entry.document or b"", KIND)
         statement = read_statement(signed)
     except PasserelleError as error:
-        raise JournalAlarmError("journal-entry-unreadable", index=entry.index, faults=error.faults) from None
+        faults = error.faults
+        raise JournalAlarmError("journal-entry-unreadable", shard=shard, index=entry.index, faults=faults) from None
     if isinstance(statement, KeyRevocation) != (entry.type == _REVOKED):
-        raise JournalAlarmError("key-chain-broken", index=entry.index)
+        raise JournalAlarmError("key-chain-broken", shard=shard, index=entry.index)
     return signed, statement.org
 
 
-def _extended(chain: KeyChain | None, signed: SignedDocument, entry: Entry) -> KeyChain:
+def _extended(chain: KeyChain | None, signed: SignedDocument, entry: Entry, shard: Shard) -> KeyChain:
     try:
         if chain is None:
             return KeyChain.start(signed, at=entry.time, index=entry.index)
         return chain.extend(signed, at=entry.time, index=entry.index)
     except PasserelleError as error:
-        raise JournalAlarmError("key-chain-broken", index=entry.index, faults=error.faults) from None
+        raise JournalAlarmError("key-chain-broken", shard=shard, index=entry.index, faults=error.faults) from None

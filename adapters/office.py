@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
-from adapters.growth import JournalSource, Seen
+from adapters.growth import JournalSource
 from adapters.identity import Identity
+from adapters.lineage import Seen
 from adapters.pins import GatewayPins
 from adapters.store.records import HeldAgreement
 from adapters.store.store import Store

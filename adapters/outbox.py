@@ -20,8 +20,10 @@ from adapters.confirmation import UnconfirmedError, check_confirmed
 from adapters.dispatch import ACK_KIND, hand_over
 from adapters.events import admitted, log_step, refresh
 from adapters.office import Office
+from adapters.problems import GatewayProblemError
 from adapters.registration import read_registration
 from adapters.renewal import seal_anew
+from adapters.restating import gives_way, restate_cited
 from adapters.store.records import Alarm, Kind, LoggedStep, Receipt, Shipment
 from adapters.store.store import StoreError, Transaction
 from adapters.unsent import was_taken_back
@@ -38,6 +40,18 @@ STALE_KEY: Final = frozenset({"key-not-in-period", "key-revoked", "key-unknown"}
 """Why the broker refuses keys: the recipient's, or ours, ended while the envelope waited here."""
 SUPERSEDED: Final = "agreement-superseded"
 """Why it refuses an agreement: the next version came into force while the envelope waited here."""
+UNCONFIRMED: Final = "statement-unconfirmed"
+"""Why it refuses a consent for now: its journal was restarted, and the issuer has to say again what the consent is."""
+EXPIRED: Final = "envelope-expired"
+"""Why it would refuse what waited for that for longer than it may be on its way."""
+OF_OTHERS: Final = frozenset(
+    {"referral-unknown", "envelope-unknown", "transition-not-from-here", "key-unknown", "agreement-unknown"}
+)
+"""Why it may refuse what it took before, and lost: others have not sent again yet what that follows from."""
+MANY_TRIES: Final = 100
+"""For about a day; whoever has not come by then is a matter for people."""
+UNASKED: Final = frozenset({"withdrawal-answer", "agreement-signature"})
+"""What goes out again because it may have been lost; that it is refused means that it was not."""
 
 
 @dataclass(slots=True)
@@ -88,7 +102,12 @@ class Outbox:
                 continue
             try:
                 receipt = self._hand_over(shipment)
-            except PasserelleError as error:
+            except PasserelleError as refused:
+                error = self._judged(shipment, refused)
+                if _may_pass_later(shipment, error):
+                    self._postpone(shipment, error)
+                    done.stopped = error.code
+                    continue
                 if self._is_about(error):
                     if not self._sealed_anew(shipment, error) and self._refuse(shipment, error):
                         done.refused.append((shipment.item, error.code))
@@ -131,7 +150,12 @@ class Outbox:
         return None
 
     def _begin(self, shipment: Shipment) -> bool:
-        """Note that an envelope is about to be handed over; false when another act was faster."""
+        """Note that an envelope is about to be handed over; false when another act was faster.
+
+        Or when a newer word took the place of what was to be said again.
+        """
+        if gives_way(self._office, shipment):
+            return False
         if shipment.kind != "envelope" or shipment.attempts:
             return True
         with self._office.store.transaction() as tx:
@@ -146,7 +170,7 @@ class Outbox:
             tx.traffic.settle(shipment.item, "done", receipt=answer if isinstance(answer, Receipt) else None)
             if isinstance(answer, Receipt):
                 tx.watches.promise(answer.index, answer.document)
-            if shipment.kind == "envelope" and isinstance(answer, Receipt):
+            if shipment.kind == "envelope" and isinstance(answer, Receipt) and not shipment.again:
                 _follow(tx, shipment.body, answer)
             elif shipment.kind == "statement" and isinstance(answer, Receipt):
                 name, _, version = shipment.item.partition("@")
@@ -164,6 +188,14 @@ class Outbox:
         """Whether an error is the broker's final word on an item, rather than trouble on the way to it."""
         return getattr(error, "transient", True) is False
 
+    def _judged(self, shipment: Shipment, error: PasserelleError) -> PasserelleError:
+        """What a refusal comes to: what waited for a consent for too long will not pass when that is said again."""
+        if shipment.kind != "envelope" or not isinstance(error, GatewayProblemError) or error.code != UNCONFIRMED:
+            return error
+        if self._office.now() < UnverifiedEnvelope.parse(shipment.body).header.exp:
+            return error
+        return GatewayProblemError(EXPIRED, status=error.status, transient=False)
+
     def _postpone(self, shipment: Shipment, error: PasserelleError) -> None:
         now = self._office.now()
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(shipment.attempts, 16)) * self._jitter()
@@ -171,13 +203,15 @@ class Outbox:
         until = now + max(pause, timedelta(seconds=asked or 0))
         with self._office.store.transaction() as tx:
             tx.traffic.postpone(shipment, until, error.code)
+            if shipment.kind == "envelope" and error.code == UNCONFIRMED:
+                restate_cited(tx, shipment.body, now)
             if isinstance(error, ForgedError):
                 # Somebody answers in the gateway's place, or it lies: the item stays, and a person must know.
                 tx.traffic.raise_alarm(Alarm(now, error.code, shipment.item))
 
     def _sealed_anew(self, shipment: Shipment, error: PasserelleError) -> bool:
-        if shipment.kind != "envelope" or error.code not in STALE_KEY | {SUPERSEDED}:
-            return False
+        if shipment.kind != "envelope" or error.code not in STALE_KEY | {SUPERSEDED} or shipment.again:
+            return False  # Of what the broker had taken before, its recipient may have a copy: a person decides.
         if error.code == SUPERSEDED:
             with suppress(PasserelleError):  # then it is refused under the version that we hold
                 refresh_agreements(self._office, self._client)
@@ -186,7 +220,7 @@ class Outbox:
     def _refuse(self, shipment: Shipment, error: PasserelleError) -> bool:
         """Keep that the broker refused something; false when it waits no more, so that nothing is to be told."""
         now = self._office.now()
-        taken_back = was_taken_back(shipment)
+        taken_back = was_taken_back(shipment) or (shipment.again and shipment.kind in UNASKED)
         with self._office.store.transaction() as tx:
             if not tx.traffic.settle(shipment.item, "dropped" if taken_back else "refused", problem=error.code):
                 return False
@@ -199,6 +233,12 @@ class Outbox:
             else:
                 tx.traffic.raise_alarm(Alarm(now, error.code, shipment.item))
         return True
+
+
+def _may_pass_later(shipment: Shipment, error: PasserelleError) -> bool:
+    """Whether an item waits for what others have to say first, and the rest of the outbox does not wait for it."""
+    again = shipment.again and error.code in OF_OTHERS and shipment.attempts < MANY_TRIES
+    return error.code == UNCONFIRMED or again
 
 
 def _refuse_with(tx: Transaction, attachment: Shipment, code: str) -> None:

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 from adapters.acts import Acts
 from adapters.agreements import Ending, refresh_agreements, sign_agreement, tell_endings
 from adapters.alarms import FOLDER
-from adapters.bodies import Explanation
 from adapters.calls import GatewayCalls
 from adapters.consent_desk import ConsentDesk
 from adapters.consents import ConsentFile, Recorded
@@ -21,20 +20,26 @@ from adapters.dossier import Dossier, read_dossier, resolve
 from adapters.duties import Duty, read_duties
 from adapters.emergencies import OwnEmergency, justified, own_emergencies
 from adapters.enrolment import rotate
+from adapters.explanations import Explanation
 from adapters.inbox import Arrival, Inbox
 from adapters.office import Office
 from adapters.outbox import Flushed, Outbox
 from adapters.outgoing import prepare
 from adapters.paper_fetching import Fetched, PaperFetcher
+from adapters.pins import GatewayPins
 from adapters.reconciling import reconcile_consents
+from adapters.recovery import recover
 from adapters.referral import ReferralFile
 from adapters.resending import resend_by_itself
+from adapters.restarts import accept_restart
+from adapters.restating import after_restore
 from adapters.settings import Settings
 from adapters.store.records import Alarm, Direction, HeldAgreement, HeldJustification, LoggedNotice, Referral
 from adapters.store.store import StoreError
 from adapters.stream import EventStream
 from adapters.watch import JournalWatch
 from adapters.withdrawals import to_answer
+from adapters.witness import EXAMINED, bring_back
 from consent.passage import Refused
 from keys.documents import Address
 from keys.errors import MalformedError, PasserelleError
@@ -121,6 +126,8 @@ class Adapter(Acts):
             done.sent.held += after.held
             done.sent.stopped = after.stopped or done.sent.stopped
         done.waiting = self.inbox.waiting
+        if EXAMINED & {*done.troubles, done.sent.stopped}:
+            self.show_last_seen()
         return done
 
     def resend_by_itself(self) -> list[str]:
@@ -132,8 +139,26 @@ class Adapter(Acts):
         return reconcile_consents(self.office, self.client, self.consents.withdrawn_by_code)
 
     def read_journal(self) -> int:
-        """Learn which keys were published and revoked, as a witness; the size. What contradicts it is an alarm."""
-        return self.watch.look()
+        """Learn which keys were published and revoked, as a witness; the size. What contradicts it is an alarm.
+
+        What a restarted journal lost of ours waits in the outbox from here on.
+        """
+        size = self.watch.look()
+        recover(self.office)
+        return size
+
+    def accept_restart(self, announced: GatewayPins, code: str) -> range:
+        """Go on with a journal that was restarted, as `accept_restart` tells; the entries that were lost."""
+        pins = self.settings.pins
+        return accept_restart(self.office, self.client, announced, code, pins, evidence=self.evidence)
+
+    def show_last_seen(self) -> None:
+        """Show a gateway that was restored what we saw of its journal last: it waits for every witness.
+
+        What our consents are waits in the outbox from here on: it asks for that before anything passes under them.
+        """
+        bring_back(self.office, self.client)
+        after_restore(self.office)
 
     def refresh_agreements(self) -> tuple[str, ...]:
         """Bring the agreements up to date; those that changed, by `id@version`."""

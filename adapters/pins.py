@@ -18,21 +18,25 @@ from pydantic import AfterValidator, Field, StringConstraints, field_validator, 
 from adapters.exchange import Exchange, Question, answered_json, reading_answer, sound_origin
 from adapters.problems import problem_of
 from consent.identifiers import gateway_address
-from journal.vkeys import ED25519, MLDSA44, Vkey, parse_vkey
+from journal.shards import FIRST, MAX_SHARDS, Shard, next_origin
 from keys.documents import Address, Base64Url, Document, Listing, Version, fault, parse, validate
 from keys.errors import ForgedError, MalformedError, PasserelleError
 from keys.identity import Verifier, verifier
+from keys.strictjson import MAX_INTEGER
+from keys.vkeys import ED25519, MLDSA44, Vkey, parse_vkey
 from keys.weakness import check_public_key
 
-__all__ = ["WELL_KNOWN", "GatewayPins", "JournalPins", "fetch_pins", "pin_code", "read_pins"]
+__all__ = ["WELL_KNOWN", "GatewayPins", "JournalPins", "ShardPins", "fetch_pins", "pin_code", "read_pins"]
 
 WELL_KNOWN: Final = "/.well-known/passerelle"
-MAX_PINS: Final = 16 * 1024
-"""Bytes of the largest pins file; an ML-DSA-44 vkey takes about 1.8 kB."""
+MAX_PINS: Final = 256 * 1024
+"""Bytes of the largest pins file: a shard takes about 2 kB, and there is one more each year."""
 _CODE_DOMAIN: Final = b"passerelle/pins/1\x00"
 _CODE_LENGTH: Final = 16
 _GROUP: Final = 4
 _OK: Final = 200
+_LATER: Final = re.compile(r"[2-9]|[1-9][0-9]{1,3}", re.ASCII)
+"""The numbers of the shards after the first."""
 
 
 def _journal_origin(origin: str) -> str:
@@ -68,12 +72,32 @@ class JournalPins(Document):
             raise fault("vkeys-not-two-kinds")
         return texts
 
+    @property
+    def pair(self) -> tuple[Vkey, Vkey]:
+        """The two keys that sign every checkpoint of the shard, Ed25519 first."""
+        classic, lasting = sorted((parse_vkey(text) for text in self.vkeys), key=lambda vkey: vkey.type)
+        return classic, lasting
+
+
+class ShardPins(JournalPins):
+    """A later shard: where it begins, and whether nobody announced it because a backup had been restored."""
+
+    number: Annotated[int, Field(ge=FIRST + 1, le=MAX_SHARDS)]
+    start: Annotated[int, Field(ge=0, le=MAX_INTEGER)]
+    restarted: bool
+
+    @property
+    def shard(self) -> Shard:
+        """The shard that is pinned."""
+        return Shard(self.number, self.origin, self.pair, self.start)
+
 
 class GatewayPins(Document):
     """What is pinned of one gateway, in the members of `/.well-known/passerelle`.
 
     `issuer` is its public URL without trailing slash, under which everything else is found; `receipts` the 32 bytes
-    of the Ed25519 key that signs its receipts and notices.
+    of the Ed25519 key that signs its receipts and notices. `journal` is the first shard for ever; `shards` are those
+    that came after it when it was pinned, and whatever came later is followed in the journal itself.
     """
 
     v: Version
@@ -82,6 +106,7 @@ class GatewayPins(Document):
     issuer: Annotated[str, AfterValidator(_url)]
     receipts: Base64Url
     journal: JournalPins
+    shards: Annotated[Listing[ShardPins], Field(min_length=1, max_length=MAX_SHARDS)] | None = None
 
     @field_validator("receipts")
     @classmethod
@@ -97,16 +122,38 @@ class GatewayPins(Document):
         if self.address != gateway_address(self.territory):
             raise fault("gateway-address")
         # A witness's key under the journal's name would count as the journal's own signature.
-        named = {vkey.name for vkey in self.vkeys}
-        if named != {self.journal.origin} or self.journal.origin.split("/")[1] != self.territory:
+        named = {(vkey.name, each.origin) for each in (self.journal, *self._later) for vkey in each.pair}
+        if any(name != origin for name, origin in named) or self.journal.origin.split("/")[1] != self.territory:
             raise fault("wrong-origin")
         return self
 
+    @model_validator(mode="after")
+    def _counts_its_shards(self) -> Self:
+        before = Shard(FIRST, self.journal.origin, self.journal.pair, 0)
+        for each in self._later:
+            if (each.number, each.origin) != (before.number + 1, next_origin(before)) or each.start < before.start:
+                raise fault("shards-out-of-order")
+            before = each.shard
+        return self
+
+    @property
+    def _later(self) -> tuple[ShardPins, ...]:
+        return self.shards or ()
+
     @property
     def vkeys(self) -> tuple[Vkey, Vkey]:
-        """The two keys that sign every checkpoint of the journal, Ed25519 first."""
-        classic, lasting = sorted((parse_vkey(text) for text in self.journal.vkeys), key=lambda vkey: vkey.type)
-        return classic, lasting
+        """The two keys that sign every checkpoint of the first shard, Ed25519 first."""
+        return self.journal.pair
+
+    def shard_after(self, shard: Shard) -> ShardPins | None:
+        """The shard that follows this one, if it was there when the gateway was pinned."""
+        return next((each for each in self._later if each.number == shard.number + 1), None)
+
+    def may_name(self, origin: str) -> bool:
+        """Whether a shard of this journal may have this name; the journal tells which ones there are, and where."""
+        base, _, number = origin.rpartition("/")
+        is_later = base == self.journal.origin.rpartition("/")[0] and _LATER.fullmatch(number) is not None
+        return origin == self.journal.origin or is_later
 
     @property
     def receipts_verifier(self) -> Verifier:
@@ -152,12 +199,15 @@ def pin_code(pins: GatewayPins) -> str:
     """The code both ends read aloud: four groups of four, as `ABCD EFGH IJKL MNOP`.
 
     Base32 of the first 80 bits of SHA-256(`passerelle/pins/1` NUL LP(address) LP(territory) LP(issuer) LP(receipts)
-    LP(origin) LP(Ed25519 vkey) LP(ML-DSA-44 vkey)), where LP(x) is the length of x on four bytes and x.
+    LP(origin) LP(Ed25519 vkey) LP(ML-DSA-44 vkey) and, for each later shard, the same of it with LP(start in decimal)
+    LP(`restarted` or `opened`)), where LP(x) is the length of x on four bytes and x.
     """
-    classic, lasting = pins.vkeys
-    texts = (pins.address, pins.territory, pins.issuer)
+    texts = [pins.address, pins.territory, pins.issuer]
     parts = [*(text.encode() for text in texts), pins.receipts]
-    parts += [text.encode() for text in (pins.journal.origin, str(classic), str(lasting))]
+    journal = [pins.journal.origin, *map(str, pins.journal.pair)]
+    for each in pins.shards or ():
+        journal += [each.origin, *map(str, each.pair), str(each.start), "restarted" if each.restarted else "opened"]
+    parts += [text.encode() for text in journal]
     digest = hashlib.sha256(_CODE_DOMAIN + b"".join(len(part).to_bytes(4, "big") + part for part in parts)).digest()
     code = base64.b32encode(digest).decode("ascii")[:_CODE_LENGTH]
     return " ".join(code[at : at + _GROUP] for at in range(0, _CODE_LENGTH, _GROUP))

@@ -11,17 +11,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from adapters.alarms import compose_evidence, raise_alarm
-from adapters.growth import JournalSource, Seen
+from adapters.growth import JournalSource
 from adapters.journal_tree import tree_of
+from adapters.lineage import ReadShard, Seen
 from adapters.office import Office
 from adapters.store.store import StoreError
 from adapters.store.watches import OpenPromise
+from journal.evidence import Evidence
 from journal.receipts import Promised, read_receipt
 from journal.tiles import WIDTH, TileReader
 from journal.tree import inclusion_proof
 from keys.errors import ForgedError, PasserelleError
 
-__all__ = ["BROKEN", "HIDDEN", "MARGIN", "UNREAD", "hold_promises"]
+__all__ = ["BROKEN", "HIDDEN", "MARGIN", "UNREAD", "check_kept", "hold_promises", "promised_by"]
 
 BROKEN: Final = "receipt-not-honoured"
 MARGIN: Final = timedelta(seconds=15)
@@ -45,38 +47,97 @@ def hold_promises(office: Office, source: JournalSource, folder: Path) -> None:
         return
     with office.store.transaction() as tx:
         found = tx.watches.promises(AT_ONCE)
-    places = _Places(source, seen)
-    done: list[OpenPromise] = []
-    for each in found:
-        promised = _read(office, each)
-        if promised is None:
-            done.append(each)
-        elif promised.index < seen.checkpoint.size:
-            leaf = places.leaf(promised.index)
-            if leaf is None:
-                _wait(office, folder, each)
-                continue
-            if leaf != promised.leaf:
-                _tell(office, folder, seen, promised, {"leaf": leaf, "proof": places.proof(promised.index)})
-            done.append(each)
-        elif seen.at > promised.due + MARGIN:
-            _tell(office, folder, seen, promised, {})
-            done.append(each)
+    ledger = _Ledger(office, source, folder, seen)
+    done = [each for each in found if ledger.settle(each)]
     if done:
         with office.store.transaction() as tx:
             tx.watches.close(done)
-    if places.forged is not None:
-        raise places.forged
+    if ledger.forged is not None:
+        raise ledger.forged
 
 
-class _Places:
-    """The leaves that the gateway shows of a state that was accepted; a page that it does not show is asked for once.
+def check_kept(office: Office, source: JournalSource, folder: Path, read: ReadShard) -> None:
+    """Hold every receipt that is kept here against what is shown of a shard, before anything is built on that.
+
+    Raises `ForgedError` (receipt-not-honoured, told as an alarm with its evidence; receipt-not-checkable where the
+    place, or its way to the root, is not shown), and `StoreError`.
+    """
+    with office.store.transaction() as tx:
+        kept = [promised_by(office, receipt) for receipt in tx.watches.receipts()]
+    mine = [each for each in kept if each is not None and each.origin == read.shard.origin]
+    places = _Places(source, read)
+    for promised in sorted(mine, key=lambda each: each.index):
+        if not read.shard.start <= promised.index < read.end:
+            continue
+        leaf = places.leaf(promised.index)
+        if leaf is None:
+            raise places.forged or ForgedError(UNREAD)
+        if leaf != promised.leaf:
+            _tell(office, folder, read, promised, {"leaf": leaf, "proof": places.proof(promised.index)})
+            raise ForgedError(BROKEN)
+
+
+class _Ledger:
+    """Holds receipts against every shard that was read, each under the last state that was accepted of it.
 
     `forged` is the error of the last file that was not the journal's.
     """
 
-    def __init__(self, source: JournalSource, seen: Seen) -> None:
-        self._source, self._checkpoint = source, seen.checkpoint
+    def __init__(self, office: Office, source: JournalSource, folder: Path, seen: Seen) -> None:
+        self._office, self._folder, self._seen = office, folder, seen
+        self._places = {read.shard.origin: _Places(source, read) for read in seen.read()}
+
+    @property
+    def forged(self) -> ForgedError | None:
+        return next((each.forged for each in self._places.values() if each.forged is not None), None)
+
+    def settle(self, each: OpenPromise) -> bool:
+        """Whether nothing more is to be expected of a receipt: it was kept, its breach was told, or it was lost."""
+        promised = promised_by(self._office, each.receipt)
+        if promised is None:
+            return True
+        places = self._places.get(promised.origin)
+        if places is None:  # The journal goes on in a shard that we have not read yet.
+            return self._is_late(promised)
+        if self._seen.loses(promised.origin, promised.index, promised.at):
+            return True
+        return self._held_against(places, each, promised)
+
+    def _held_against(self, places: _Places, each: OpenPromise, promised: Promised) -> bool:
+        """Compare with the shard that the receipt names; what that one cannot hold any more is broken as well."""
+        read = places.read
+        if read.shard.start <= promised.index < read.end:
+            leaf = places.leaf(promised.index)
+            if leaf is None:
+                _wait(self._office, self._folder, each)
+                return False
+            if leaf != promised.leaf:
+                self._tell(read, promised, {"leaf": leaf, "proof": places.proof(promised.index)})
+            return True
+        if not read.closed and promised.index >= read.end:
+            return self._is_late(promised)
+        self._tell(read, promised, {})
+        return True
+
+    def _is_late(self, promised: Promised) -> bool:
+        """Whether the newest state was signed when the entry should have been in it; told if so."""
+        if self._seen.at <= promised.due + MARGIN:
+            return False
+        self._tell(self._seen.named(promised.origin), promised, {})
+        return True
+
+    def _tell(self, read: ReadShard | None, promised: Promised, shown: dict[str, Any]) -> None:
+        _tell(self._office, self._folder, read, promised, shown)
+
+
+class _Places:
+    """The leaves that the gateway shows of a shard that was read; a page that it does not show is asked for once.
+
+    `forged` is the error of the last file that was not the journal's.
+    """
+
+    def __init__(self, source: JournalSource, read: ReadShard) -> None:
+        self._source, self.read = source, read
         self._tree: TileReader | None = None
         self._hidden = False
         self._pages: dict[int, list[bytes] | None] = {}
@@ -84,17 +145,18 @@ class _Places:
 
     def leaf(self, index: int) -> bytes | None:
         """The verified leaf at `index`; None where it, or its way to the root, is not shown."""
-        number = index // WIDTH
+        position = self.read.shard.position(index)
+        number = position // WIDTH
         if number not in self._pages:
             self._pages = {each: page for each, page in self._pages.items() if page is None}  # one at a time is enough
             self._pages[number] = self._page(number)
         page = self._pages[number]
-        return None if page is None else page[index % WIDTH]
+        return None if page is None else page[position % WIDTH]
 
     def proof(self, index: int) -> tuple[bytes, ...]:
         """The way to the root of a leaf that was shown; its hashes stand in the files that verified it."""
         tree = self._read_tree()
-        return tuple(inclusion_proof(index, tree.size, tree))
+        return tuple(inclusion_proof(self.read.shard.position(index), tree.size, tree))
 
     def _page(self, number: int) -> list[bytes] | None:
         if self._hidden:
@@ -112,7 +174,7 @@ class _Places:
 
     def _read_tree(self) -> TileReader:
         if self._tree is None:
-            self._tree = tree_of(self._source, self._checkpoint)
+            self._tree = tree_of(self._source, self.read.shard, self.read.checkpoint)
         return self._tree
 
 
@@ -125,21 +187,19 @@ def _wait(office: Office, folder: Path, each: OpenPromise) -> None:
         raise_alarm(office, folder, UNREAD, f"journal#{each.place}")
 
 
-def _read(office: Office, each: OpenPromise) -> Promised | None:
+def _tell(office: Office, folder: Path, read: ReadShard | None, promised: Promised, shown: dict[str, Any]) -> None:
+    def gather() -> Evidence | None:
+        # Of a shard that nobody can read, the receipt itself, which is kept, is all there is to show.
+        kind, receipt = "unhonoured-receipt", promised.wire
+        return compose_evidence(office, kind, read.note, receipt=receipt, **shown) if read else None
+
+    raise_alarm(office, folder, BROKEN, f"journal#{promised.index}", gather)
+
+
+def promised_by(office: Office, receipt: bytes) -> Promised | None:
     """What a receipt promises of the journal that we read; None for one that says nothing of it."""
     try:
-        promised = read_receipt(each.receipt, office.pins.receipts_verifier, "")
+        promised = read_receipt(receipt, office.pins.receipts_verifier, "")
     except PasserelleError:
         return None  # The gateway was pinned anew since, under another key.
-    return promised if promised.origin == office.pins.journal.origin else None
-
-
-def _tell(office: Office, folder: Path, seen: Seen, promised: Promised, shown: dict[str, Any]) -> None:
-    subject = f"journal#{promised.index}"
-    raise_alarm(
-        office,
-        folder,
-        BROKEN,
-        subject,
-        lambda: compose_evidence(office, "unhonoured-receipt", seen.note, receipt=promised.wire, **shown),
-    )
+    return promised if office.pins.may_name(promised.origin) else None

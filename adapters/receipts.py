@@ -26,6 +26,7 @@ __all__ = [
     "MAX_RECEIPT",
     "VerifiedReceipt",
     "receipted_digest",
+    "receipted_origin",
     "verify_envelope_receipt",
     "verify_mismatch_receipt",
     "verify_review_receipt",
@@ -169,6 +170,11 @@ def receipted_digest(document: bytes) -> str:
     ).payload_sha256
 
 
+def receipted_origin(document: bytes) -> str:
+    """The name of the shard in which a receipt kept here has its place."""
+    return parse(EnvelopeReceipt, SignedDocument.parse(document, RECEIPT_KIND).payload, limit=MAX_RECEIPT).origin
+
+
 R = TypeVar("R", bound=_Receipt)
 
 
@@ -178,7 +184,8 @@ def _verified(model: type[R], signed: SignedDocument, pins: GatewayPins) -> R:
     receipt = parse(model, signed.payload, limit=MAX_RECEIPT)
     if receipt.by != pins.address:
         raise ForgedError("receipt-of-another", "/by")
-    if receipt.origin != pins.journal.origin:
+    # Which shard goes on when it is signed, the journal tells; adapters.promises hold it against that one.
+    if not pins.may_name(receipt.origin):
         raise ForgedError("wrong-origin", "/origin")
     if not isinstance(read_leaf(receipt.leaf, receipt.index), CommitmentLeaf):
         # Who refers to whom stands in the journal as a commitment only (PROTOCOL §7).

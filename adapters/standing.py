@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adapters.confirmation import asking, standing
-from adapters.growth import Seen
+from adapters.lineage import Seen
 from adapters.office import Office
 from adapters.store.records import Alarm
 from adapters.store.watches import Cosigned
@@ -29,10 +29,14 @@ class AgreementStanding:
 
 @dataclass(frozen=True, slots=True)
 class JournalStanding:
-    """What is known of the journal here; `witness` tells whether we have a key to sign for it with."""
+    """What is known of the journal here; `witness` tells whether we have a key to sign for it with.
+
+    `signed_for` is how many entries the journal had in the state that we signed for last.
+    """
 
     seen: Seen | None
     cosigned: Cosigned | None
+    signed_for: int
     witness: bool
     agreements: tuple[AgreementStanding, ...]
     alarms: tuple[Alarm, ...]
@@ -42,9 +46,11 @@ def read_standing(office: Office) -> JournalStanding:
     """Where the journal stands as it was read last; nothing is asked of the gateway. Raises `StoreError`."""
     with office.store.transaction() as tx:
         cosigned, alarms = tx.watches.cosigned(), tx.traffic.alarms()
+    seen = office.book.seen()
     return JournalStanding(
-        seen=office.book.seen(),
+        seen=seen,
         cosigned=cosigned,
+        signed_for=seen.end(cosigned.note) if seen and cosigned else 0,
         witness=office.identity.witness_key(office.now()) is not None,
         agreements=tuple(_agreements(office)),
         alarms=tuple(alarms),
@@ -62,8 +68,8 @@ def _agreements(office: Office) -> list[AgreementStanding]:
         told = Confirmation(confirmed=False, seen_by=(), missing=names)
         if note is not None:
             try:
-                opened, told = standing(office, held, note)
-                size, at = opened.checkpoint.size, opened.signed_at
+                judged = standing(office, held, note)
+                size, at, told = judged.end, judged.opened.signed_at, judged.confirmation
             except PasserelleError:
                 size = 0  # Keys are too old to judge by: nothing is confirmed until the journal is read again.
         found.append(AgreementStanding(held.document.ref, quorum.threshold, size, at, told))

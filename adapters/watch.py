@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 from adapters.alarms import JOURNAL, compose_evidence, evidence_of, raise_alarm
 from adapters.calls import GatewayCalls
 from adapters.confirmation import Confirmations
-from adapters.growth import JournalAlarmError
+from adapters.growth import QUIET, JournalAlarmError
 from adapters.office import Office
 from adapters.problems import GatewayUnreachableError
 from adapters.promises import hold_promises
+from adapters.recollection import Recollection
 from adapters.store.store import StoreError
 from adapters.witness import bring_back, cosign_newest
 from keys.documents import format_time
@@ -27,8 +27,6 @@ from keys.errors import ForgedError, PasserelleError, UntrustedKeyError
 __all__ = ["SILENT", "JournalWatch"]
 
 SILENT: Final = "journal-silent"
-QUIET: Final = timedelta(hours=2)
-"""How old the newest checkpoint may become: a journal that nobody writes to is signed anew every hour."""
 _SHOWS_ANOTHER: Final = frozenset({"checkpoint-rolled-back", "journal-forked"})
 _FUTURE: Final = "checkpoint-in-future"
 
@@ -41,6 +39,7 @@ class JournalWatch:
         self._office = office
         self._client = client
         self._folder = folder
+        self._recollection = Recollection(office, client)
         self._confirmations = Confirmations(office, client)
         self._lock = threading.Lock()
 
@@ -53,10 +52,15 @@ class JournalWatch:
         """
         with self._lock:
             size = self._read()
-            self._attend(lambda: cosign_newest(self._office, self._client))
+            self._attend(self._cosign)
             self._attend(self._confirmations.look)
             self._attend(lambda: hold_promises(self._office, self._client, self._folder))
             return size
+
+    def _cosign(self) -> None:
+        """Sign for what was read, once it holds whatever we are known to have signed for."""
+        self._recollection.check()
+        cosign_newest(self._office, self._client)
 
     def _read(self) -> int:
         with self._office.store.transaction() as tx:

@@ -11,16 +11,20 @@ from datetime import UTC, datetime
 from typing import Final
 
 from adapters.calls import GatewayCalls
-from adapters.growth import Seen
 from adapters.identity import WitnessKey
+from adapters.lineage import Seen
 from adapters.office import Office
 from adapters.store.watches import Cosigned
 from journal.cosignatures import parse_signature, vkey_of
 from journal.notes import Note, parse_note
+from journal.shards import Shard
 from journal.witness import Witnessed, cosign
 from keys.errors import PasserelleError
 
-__all__ = ["bring_back", "cosign_newest"]
+__all__ = ["EXAMINED", "bring_back", "cosign_newest"]
+
+EXAMINED: Final = frozenset({"journal-restored", "journal-contradicted"})
+"""What a gateway answers to everything while it waits for its witnesses to show what they saw."""
 
 _TIME: Final = slice(0, 8)
 """Where a cosignature states its moment, in seconds."""
@@ -44,7 +48,7 @@ def cosign_newest(office: Office, client: GatewayCalls) -> bool:
             tx.watches.cosign(seen.note, line)
             before = Cosigned(seen.note, line, sent=False)
     if not before.sent:
-        client.cosign(seen.checkpoint.size, before.line, _as_published(office, before.note))
+        client.cosign(before.line, _as_published(seen.shard, before.note))
         with office.store.transaction() as tx:
             tx.watches.sent(before.line)
     return True
@@ -56,21 +60,22 @@ def bring_back(office: Office, client: GatewayCalls) -> None:
     Whoever restored a backup in good faith learns of it so, and stops. Raises `StoreError`; that it cannot be handed in
     is no error, since the next look tries again.
     """
-    with office.store.transaction() as tx:
-        saved, cosigned = tx.keyring.journal(), tx.watches.cosigned()
-    if saved is None:
+    seen = office.book.seen()
+    if seen is None:
         return
-    note = parse_note(saved[0])
-    mine = cosigned is not None and cosigned.note == saved[0]
+    with office.store.transaction() as tx:
+        cosigned = tx.watches.cosigned()
+    mine = cosigned is not None and cosigned.note == seen.note
+    published = _as_published(seen.shard, seen.note)
     # Without a key of ours the journal's own signature stands in: what tells is the note.
-    line = cosigned.line if cosigned is not None and mine else note.signatures[0].line()
+    line = cosigned.line if cosigned is not None and mine else parse_note(published).signatures[0].line()
     with suppress(PasserelleError):
-        client.cosign(note.checkpoint.size, line, _as_published(office, saved[0]))
+        client.cosign(line, published)
 
 
-def _as_published(office: Office, note: bytes) -> bytes:
+def _as_published(shard: Shard, note: bytes) -> bytes:
     """A note with the journal's own two signatures only: what others signed tells the gateway nothing here."""
-    read, own = parse_note(note), {(each.name, each.key_id) for each in office.pins.vkeys}
+    read, own = parse_note(note), {(each.name, each.key_id) for each in shard.vkeys}
     return Note(read.checkpoint, tuple(each for each in read.signatures if (each.name, each.key_id) in own)).encode()
 
 

@@ -17,6 +17,7 @@ import structlog
 
 from adapters.calls import GatewayCalls
 from adapters.partner import Adapter
+from adapters.witness import EXAMINED
 from keys.errors import PasserelleError
 from keys.identity import ClientKey
 
@@ -90,7 +91,10 @@ class Worker:
             self.stopping.wait(max(duty.rest, min(LONGEST_REST, 2.0 ** min(failures, 6)) if failures else 0.0))
 
     def _recover(self, error: PasserelleError) -> None:
-        """Look for another sign-in key at once when the gateway refuses the one in use."""
+        """Look for another sign-in key at once when the one in use is refused; show a restored gateway what we saw."""
+        if error.code in EXAMINED:
+            with suppress(PasserelleError):  # a database that is busy is no reason to stop: it refuses the next try too
+                self._adapter.show_last_seen()
         if error.code == _SIGN_IN_REFUSED:
             with suppress(PasserelleError):  # that none is left is told with the next try
                 self._change_key()
@@ -103,6 +107,8 @@ class Worker:
             LOG.warning("outbox.refused", item=item, code=code)
         if done.stopped:
             LOG.warning("outbox.waiting", code=done.stopped)
+        if done.stopped in EXAMINED:
+            self._adapter.show_last_seen()
 
     def _receive(self, wait: int) -> None:
         for arrival in self._adapter.inbox.work(wait):

@@ -6,14 +6,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import httpx2
 import typer
 
 from adapters.commands.program import TERMINAL, AsJson, SettingsFile, opened, print_json, word
 from adapters.commands.program import app as program
 from adapters.journal_papers import export_openings, export_receipts, fetch_proof
+from adapters.pins import fetch_pins
 from adapters.settings import load_settings
 from adapters.standing import AgreementStanding, JournalStanding, read_standing
-from journal.notes import parse_note
+from journal.shards import FIRST
 from keys.documents import format_time
 from keys.errors import about
 from keys.files import write_new
@@ -35,7 +37,7 @@ def status(as_json: AsJson = False, settings_file: SettingsFile = None) -> None:
     if found.seen is None:
         TERMINAL.say("cli.journal.unread")
     else:
-        TERMINAL.say("cli.journal.read", size=found.seen.checkpoint.size, at=format_time(found.seen.at))
+        TERMINAL.say("cli.journal.read", size=found.seen.size, at=format_time(found.seen.at))
     TERMINAL.show(witness_line(found))
     for each in found.agreements:
         TERMINAL.show(_agreement_line(each))
@@ -52,10 +54,27 @@ def proof(
 ) -> None:
     """Fetch the proof of an entry, verify it, and write it."""
     with opened(load_settings(settings_file)) as adapter:
-        data, note = fetch_proof(adapter.office, adapter.client, which)
+        data, size = fetch_proof(adapter.office, adapter.client, which)
     with about(out):
         write_new(out, data)
-    TERMINAL.say("cli.journal.proven", out=out, size=note.checkpoint.size)
+    TERMINAL.say("cli.journal.proven", out=out, size=size)
+
+
+@app.command("accept-restart", help=word("cli.journal.accept"))
+def accept(
+    code: Annotated[str, typer.Argument(metavar=word("cli.metavar.code"), help=word("cli.journal.code"))],
+    settings_file: SettingsFile = None,
+) -> None:
+    """Go on with a journal that was restarted after a restore, once its operator read the code aloud."""
+    settings = load_settings(settings_file)
+    with httpx2.Client() as http:
+        announced = fetch_pins(http, settings.gateway)
+    with opened(settings) as adapter:
+        lost = adapter.accept_restart(announced, code)
+    if not lost:
+        TERMINAL.say("cli.journal.restarted-whole")
+        return
+    TERMINAL.say("cli.journal.restarted", first=lost.start, last=lost.stop - 1, count=len(lost))
 
 
 @app.command("openings", help=word("cli.journal.openings"))
@@ -80,8 +99,7 @@ def witness_line(found: JournalStanding) -> str:
         return word("cli.journal.no-witness")
     if found.cosigned is None:
         return word("cli.journal.witness-idle")
-    size = parse_note(found.cosigned.note).checkpoint.size
-    return word("cli.journal.witnessed" if found.cosigned.sent else "cli.journal.unsent", size=size)
+    return word("cli.journal.witnessed" if found.cosigned.sent else "cli.journal.unsent", size=found.signed_for)
 
 
 def _agreement_line(each: AgreementStanding) -> str:
@@ -96,10 +114,11 @@ def _agreement_line(each: AgreementStanding) -> str:
 def _as_json(found: JournalStanding) -> dict[str, object]:
     cosigned = found.cosigned
     return {
-        "size": found.seen.checkpoint.size if found.seen else 0,
+        "shard": found.seen.shard.number if found.seen else FIRST,
+        "size": found.seen.size if found.seen else 0,
         "signed_at": format_time(found.seen.at) if found.seen else None,
         "witness": found.witness,
-        "cosigned": parse_note(cosigned.note).checkpoint.size if cosigned else 0,
+        "cosigned": found.signed_for,
         "sent": cosigned.sent if cosigned else False,
         "agreements": [
             {

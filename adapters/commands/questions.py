@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from adapters.bodies import Explanation
 from adapters.commands.files import AuthorName, ReferralPath, read_given
 from adapters.commands.program import (
     TERMINAL,
@@ -21,6 +20,7 @@ from adapters.commands.program import (
     tell_shipped,
     word,
 )
+from adapters.explanations import Explanation
 from adapters.settings import load_settings
 from consent.passage import Refused
 from keys.errors import about
@@ -75,4 +75,15 @@ def _tell(answer: Explanation) -> None:
             for line in (rule.detail, rule.remedy):
                 if line:
                     TERMINAL.show(f"       {line}")
-    TERMINAL.say(f"cli.explain.{'granted' if answer.decision == 'granted' else 'not-granted'}")
+    if answer.waits is not None:
+        TERMINAL.say("cli.explain.waits")
+        TERMINAL.show(f"       {answer.waits.detail}")
+        TERMINAL.show(f"       {answer.waits.remedy}")
+    TERMINAL.say(f"cli.explain.{_conclusion(answer)}")
+
+
+def _conclusion(answer: Explanation) -> str:
+    """The words for what a deposit comes to; what waits is decided later, by the rules as they stand then."""
+    if answer.decision == "refused":
+        return "not-granted"
+    return "granted" if answer.waits is None else "granted-later"

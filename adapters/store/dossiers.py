@@ -159,6 +159,11 @@ class Dossiers:
         query = select(EventRow).where(EventRow.ref == ref).order_by(col(EventRow.place))
         return [_step(row) for row in self._session.exec(query)]
 
+    def ref_of_step(self, envelope: str) -> str | None:
+        """The referral of a step that is kept here, by the step's envelope."""
+        row = self._session.get(EventRow, envelope)
+        return row.ref if row is not None else None
+
     def note_problem(self, ref: str, code: str | None) -> None:
         """Keep why our last envelope about a referral was refused, or that none is."""
         referral = self.find(ref)

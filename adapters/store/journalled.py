@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from adapters.keybook import JournalledStatement
+from adapters.keybook import JournalledStatement, KeptJournal
 from adapters.store.store import Store
 
 __all__ = ["StoredKeyBook"]
@@ -17,26 +17,18 @@ class StoredKeyBook:
         """Keep it in the database given."""
         self._store = store
 
-    def checkpoint(self) -> bytes | None:
-        """The last checkpoint saved, as a signed note; None at first."""
+    def journal(self) -> KeptJournal | None:
+        """What was saved last, all of one moment; None at first."""
         with self._store.transaction() as tx:
             saved = tx.keyring.journal()
-        return None if saved is None else saved[0]
+            lineage = tx.keyring.lineage()
+        if saved is None:
+            return None
+        checkpoint, frontier, first = saved
+        return KeptJournal(checkpoint, frontier, lineage, first)
 
-    def frontier(self) -> bytes:
-        """The right edge of the tree saved with it; empty at first."""
-        with self._store.transaction() as tx:
-            saved = tx.keyring.journal()
-        return b"" if saved is None else saved[1]
-
-    def save(
-        self,
-        before: bytes | None,
-        checkpoint: bytes,
-        frontier: bytes,
-        new_statements: Sequence[JournalledStatement],
-    ) -> bool:
-        """Replace `before` by checkpoint and frontier and add statements, all or nothing; False when it is not there.
+    def save(self, before: bytes | None, journal: KeptJournal, new_statements: Sequence[JournalledStatement]) -> bool:
+        """Replace what has the checkpoint `before` and add statements, all or nothing; False when it is not there.
 
         Comparing and replacing are one transaction, so that two programs of ours cannot both go on from one past.
         """
@@ -44,7 +36,9 @@ class StoredKeyBook:
             saved = tx.keyring.journal()
             if (None if saved is None else saved[0]) != before:
                 return False
-            tx.keyring.save_journal(checkpoint, frontier)
+            tx.keyring.save_journal(journal.checkpoint, journal.frontier, journal.first)
+            if journal.lineage is not None:
+                tx.keyring.save_lineage(journal.lineage)
             tx.keyring.add_statements((item.address, item.index, item.time, item.document) for item in new_statements)
         return True
 

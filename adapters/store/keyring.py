@@ -7,12 +7,16 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
+from adapters.lineage import Lineage, Passed
 from adapters.store.tables import JournalRow, KeyStatementRow, OwnKeyRow
+from adapters.store.watch_tables import ShardRow
+from journal.shards import Shard
 from keys.documents import format_time, parse_time
 from keys.signing import SignedDocument
 from keys.statements import KIND
+from keys.vkeys import parse_vkey
 
-__all__ = ["Keyring"]
+__all__ = ["Keyring", "passed_of"]
 
 
 class Keyring:
@@ -38,14 +42,33 @@ class Keyring:
         row.place = place
         self._session.add(row)
 
-    def journal(self) -> tuple[bytes, bytes] | None:
-        """The last checkpoint accepted, and what is kept to check the next one against it."""
+    def journal(self) -> tuple[bytes, bytes, bytes | None] | None:
+        """The last checkpoint accepted, and what is kept to check the next one against it: edge, and first note."""
         row = self._session.get(JournalRow, 1)
-        return None if row is None else (row.checkpoint, row.frontier)
+        return None if row is None else (row.checkpoint, row.frontier, row.first_note)
 
-    def save_journal(self, checkpoint: bytes, frontier: bytes) -> None:
-        """Keep a newly accepted checkpoint."""
-        self._session.merge(JournalRow(number=1, checkpoint=checkpoint, frontier=frontier))
+    def save_journal(self, checkpoint: bytes, frontier: bytes, first: bytes | None) -> None:
+        """Keep a newly accepted checkpoint; `first` is the earliest note of its tree, where that is another."""
+        self._session.merge(JournalRow(number=1, checkpoint=checkpoint, frontier=frontier, first_note=first))
+        self._session.flush()
+
+    def lineage(self) -> Lineage | None:
+        """The shards of the journal up to the one that goes on; None while there is only the first."""
+        rows = list(self._session.exec(select(ShardRow).order_by(col(ShardRow.number))))
+        passed = tuple(left for left in map(passed_of, rows) if left is not None)
+        return Lineage(passed, _shard(rows[-1])) if rows else None
+
+    def save_lineage(self, lineage: Lineage) -> None:
+        """Keep the shards of the journal; those that are kept already do not change, but for the last one's end."""
+        if self._session.get(ShardRow, lineage.current.number) is not None:
+            return
+        for each in lineage.passed:
+            row = self._session.get(ShardRow, each.shard.number) or _row(each.shard)
+            if row.final is None:
+                at = each.restarted_at
+                row.final, row.shown, row.restarted_at = each.final, each.shown, format_time(at) if at else None
+            self._session.add(row)
+        self._session.add(_row(lineage.current))
         self._session.flush()
 
     def add_statements(self, statements: Iterable[tuple[str, int, datetime, bytes]]) -> None:
@@ -58,3 +81,20 @@ class Keyring:
         """The statements of one organisation in the journal's order: place, time, bytes."""
         query = select(KeyStatementRow).where(KeyStatementRow.org == org).order_by(col(KeyStatementRow.place))
         return [(row.place, parse_time(row.at), row.document) for row in self._session.exec(query)]
+
+
+def passed_of(row: ShardRow) -> Passed | None:
+    """A shard as it was left; None for the one that goes on."""
+    if row.final is None or row.shown is None:
+        return None
+    at = None if row.restarted_at is None else parse_time(row.restarted_at)
+    return Passed(_shard(row), row.final, row.shown, at)
+
+
+def _shard(row: ShardRow) -> Shard:
+    return Shard(row.number, row.origin, (parse_vkey(row.ed25519), parse_vkey(row.mldsa44)), row.start)
+
+
+def _row(shard: Shard) -> ShardRow:
+    classic, lasting = (str(vkey) for vkey in shard.vkeys)
+    return ShardRow(number=shard.number, origin=shard.origin, start=shard.start, ed25519=classic, mldsa44=lasting)

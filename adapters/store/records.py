@@ -78,6 +78,8 @@ class Shipment:
     problem: str | None = None
     receipt: bytes | None = None
     """The broker's receipt, once it took the shipment and gave one."""
+    again: bool = False
+    """Whether the broker took it before, and lost it with a backup."""
 
 
 @dataclass(frozen=True, slots=True)

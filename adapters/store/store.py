@@ -23,6 +23,7 @@ from sqlmodel import Session
 from adapters.store.attachments import Attachments
 from adapters.store.dossiers import Dossiers
 from adapters.store.keyring import Keyring
+from adapters.store.losses import Losses
 from adapters.store.notices import Notices
 from adapters.store.papers import Papers
 from adapters.store.traffic import Traffic
@@ -91,6 +92,11 @@ class Transaction:
     def keyring(self) -> Keyring:
         """Our own key chain and everybody's statements as the journal has them."""
         return Keyring(self.session)
+
+    @cached_property
+    def losses(self) -> Losses:
+        """What the broker had taken and lost with a backup."""
+        return Losses(self.session)
 
     @cached_property
     def watches(self) -> Watches:

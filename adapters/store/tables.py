@@ -204,7 +204,10 @@ class SequenceRow(Row, table=True):
 
 
 class OutboxRow(Row, table=True):
-    """Something that waits for the broker's answer: the exact bytes to send, until they are answered."""
+    """Something that waits for the broker's answer: the exact bytes to send, until they are answered.
+
+    `again` is true of what the broker took before, and lost.
+    """
 
     __tablename__: ClassVar[str] = "outbox"
     number: int | None = Field(default=None, primary_key=True)
@@ -218,6 +221,7 @@ class OutboxRow(Row, table=True):
     state: str = Field(index=True)
     receipt: bytes | None = None
     problem: str | None = None
+    again: bool = False
 
 
 class InboxRow(Row, table=True):
@@ -278,9 +282,13 @@ class KeyStatementRow(Row, table=True):
 
 
 class JournalRow(Row, table=True):
-    """The last checkpoint that was accepted and what is needed to check the next one against it; one row."""
+    """The last checkpoint that was accepted and what is needed to check the next one against it; one row.
+
+    `first_note` is the earliest note of the same tree, where more than one was accepted.
+    """
 
     __tablename__: ClassVar[str] = "journal"
     number: int = Field(primary_key=True)
     checkpoint: bytes
     frontier: bytes
+    first_note: bytes | None = None

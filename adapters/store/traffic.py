@@ -48,7 +48,7 @@ class Traffic:
                 state="pending",
             )
         elif row.state != "pending":
-            row.state, row.problem, row.attempts = "pending", None, 0
+            row.state, row.problem, row.attempts, row.again = "pending", None, 0, False
             row.body, row.after, row.next_try = shipment.body, shipment.after, format_time(shipment.next_try)
         self._session.add(row)
         self._session.flush()
@@ -143,7 +143,7 @@ class Traffic:
         behind = self._session.exec(select(OutboxRow).where(OutboxRow.after == item)).all()
         for other in behind:
             other.after = fresh.item
-        row.state, row.next_try = "pending", format_time(fresh.next_try)
+        row.state, row.next_try, row.again = "pending", format_time(fresh.next_try), False
         self._session.add(row)
         self._session.flush()
 
@@ -169,7 +169,7 @@ class Traffic:
         if row is None or row.state not in _SETTLED_FROM[state]:
             return False
         row.state, row.problem = state, problem
-        row.receipt = receipt.document if receipt else None
+        row.receipt = receipt.document if receipt else row.receipt if row.again else None
         self._session.add(row)
         self._session.flush()
         return True
@@ -226,14 +226,17 @@ class Traffic:
         self._session.add(row)
         self._session.flush()
 
-    def alarm(self, code: str, subject: str) -> Alarm | None:
-        """The open alarm of this kind about this thing, if there is one."""
-        return next((alarm for alarm in self.alarms() if (alarm.code, alarm.subject) == (code, subject)), None)
+    def open_alarms(self, code: str, about: str) -> list[Alarm]:
+        """The open alarms of this kind about things whose name begins so, the oldest first."""
+        query = select(AlarmRow).where(AlarmRow.code == code, col(AlarmRow.subject).startswith(about, autoescape=True))
+        found = self._session.exec(query.where(col(AlarmRow.closed_at).is_(None)).order_by(col(AlarmRow.number)))
+        return [_alarm(row) for row in found]
 
     def alarms(self, *, closed: bool = False) -> list[Alarm]:
         """Every open alarm, the oldest first; with `closed` those too that a person has dealt with."""
         query = select(AlarmRow).order_by(col(AlarmRow.number))
-        return [_alarm(row) for row in self._session.exec(query) if closed or row.closed_at is None]
+        wanted = query if closed else query.where(col(AlarmRow.closed_at).is_(None))
+        return [_alarm(row) for row in self._session.exec(wanted)]
 
     def close_alarm(self, number: int, at: datetime) -> bool:
         """Note that a person has dealt with an alarm; it stays. False where no open one has this number."""
@@ -272,6 +275,7 @@ def _shipment(row: OutboxRow) -> Shipment:
         state=cast("ShipmentState", row.state),
         problem=row.problem,
         receipt=row.receipt,
+        again=row.again,
     )
 
 

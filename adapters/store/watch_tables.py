@@ -8,7 +8,7 @@ from sqlmodel import Field
 
 from adapters.store.tables import Row
 
-__all__ = ["ConfirmationRow", "PromiseRow", "WatchRow"]
+__all__ = ["ConfirmationRow", "PromiseRow", "ShardRow", "WatchRow"]
 
 
 class WatchRow(Row, table=True):
@@ -44,3 +44,23 @@ class PromiseRow(Row, table=True):
     place: int = Field(index=True)
     receipt: bytes = Field(unique=True)
     unread_since: str | None = None
+
+
+class ShardRow(Row, table=True):
+    """One shard of the journal, once there are several: its name, its keys as vkeys, how many entries came before it.
+
+    `final` is the note to which the next shard commits, and `shown` the last one under which it can be read; neither
+    is there for the shard that goes on. `restarted_at` is when the next one began without having been announced;
+    `recovered` is true once what was lost with that waits to be sent again.
+    """
+
+    __tablename__: ClassVar[str] = "shard"
+    number: int = Field(primary_key=True)
+    origin: str
+    ed25519: str
+    mldsa44: str
+    start: int
+    final: bytes | None = None
+    shown: bytes | None = None
+    restarted_at: str | None = None
+    recovered: bool = False

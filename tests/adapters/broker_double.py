@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from adapters.bodies import AgreementFile, AgreementListing, Delivery, EventDelivery, EventPage
 from adapters.pins import GatewayPins
 from adapters.problems import GatewayProblemError, GatewayUnreachableError
-from adapters.receipts import VerifiedReceipt, verify_envelope_receipt, verify_statement_receipt
+from adapters.receipts import VerifiedReceipt, verify_envelope_receipt
 from consent.agreement import Agreement, AgreementState, RegisteredAgreement
 from consent.decision import decide
 from consent.envelope import (
@@ -29,7 +29,7 @@ from consent.envelope import (
 )
 from consent.lifecycle import deposit
 from consent.passage import OpenReferral, Passage, Refused
-from consent.statement import RegisteredStatement, read_statement, succession_fault
+from consent.statement import RegisteredStatement
 from keys.documents import b64url, encode, sha256_hex
 from keys.errors import Fault
 from keys.signing import SignedDocument
@@ -37,6 +37,7 @@ from keys.statements import KeyRevocation
 from keys.statements import read_statement as read_key_statement
 from tests.adapters.answers_double import HeldClock
 from tests.adapters.case_double import CaseCallsDouble
+from tests.adapters.consents_double import ConsentCallsDouble
 from tests.adapters.gateway_double import GatewayDouble
 from tests.adapters.journal_double import JournalCallsDouble, PublishedJournal
 from tests.invented import AT, PARTIES, SCOPES, agreement, agreement_signature
@@ -64,6 +65,7 @@ class BrokerDouble:
     papers: dict[tuple[str, str], bytes] = field(default_factory=dict)
     words: list[SignedDocument] = field(default_factory=list)
     codes: dict[str, str] = field(default_factory=dict)
+    unconfirmed: set[str] = field(default_factory=set)
     quorum: Mapping[str, object] | None = None
     journal: PublishedJournal = field(init=False)
 
@@ -80,6 +82,7 @@ class BrokerDouble:
         gateway = copy.copy(self.gateway)
         gateway.clock = HeldClock(self.clock.now)
         gateway.leaves, gateway.instead, gateway.requests = list(gateway.leaves), {}, []
+        gateway.shards = list(gateway.shards)
         signatures, chains = dict(self.signatures), dict(self.chains)
         return self._continued(BrokerDouble(gateway=gateway, state=self.state, signatures=signatures, chains=chains))
 
@@ -125,6 +128,8 @@ class BrokerDouble:
         registered = RegisteredAgreement(self.agreement, sha256_hex(encode(self.agreement)), self.state)
         rests_on = header.authority if isinstance(header, ReferralHeader | MessageHeader) else None
         cited = rests_on.statement if rests_on else ""
+        if cited in self.unconfirmed:
+            raise GatewayProblemError("statement-unconfirmed", status=503, retry_after=30)
         decision = decide(
             Passage(
                 "deposit", header, self.referrals.get(header.ref), part_of=self.referrals.get(header.part_of or "")
@@ -164,6 +169,11 @@ class BrokerDouble:
         queue = self.told if isinstance(header, EventHeader | NoticeHeader) else self.waiting
         queue.setdefault(header.to, []).append(header.id)
 
+    def knows(self, statement: str, sha256: str) -> bool:
+        """Whether this is the newest version of a consent here."""
+        known = self.statements.get(statement)
+        return known is not None and known.sha256 == sha256
+
     def tell(self, header: EventHeader | NoticeHeader, signer_of: Callable[[], Any]) -> None:
         """Put an event in a partner's stream without asking whether it may be: what a broken broker would do."""
         wire = compose(protect(header), signer_of())
@@ -171,7 +181,7 @@ class BrokerDouble:
 
 
 @dataclass
-class CallsDouble(CaseCallsDouble, JournalCallsDouble):
+class CallsDouble(CaseCallsDouble, JournalCallsDouble, ConsentCallsDouble):
     """One partner's client; `before` and `after` hold, by call, an error to raise once around the real thing."""
 
     address: str
@@ -230,31 +240,10 @@ class CallsDouble(CaseCallsDouble, JournalCallsDouble):
         return self._do("events", lambda: self._events(after))
 
     def _events(self, after: int) -> EventPage:
-        names = self.broker.told.get(self.address, [])
-        found = [
-            EventDelivery(cursor, self.delivery(name).wire, self.delivery(name).receipt)
-            for cursor, name in enumerate(names, start=1)
-            if cursor > after
-        ]
-        return EventPage(tuple(found), max(after, len(names)))
-
-    def register_statement(self, signed: SignedDocument, code: str | None = None) -> VerifiedReceipt:
-        """Register a version of a statement, and keep the code that came with it."""
-        return self._do("register_statement", lambda: self._registered(signed, code))
-
-    def _registered(self, signed: SignedDocument, code: str | None) -> VerifiedReceipt:
-        statement = read_statement(signed)
-        item = f"{statement.id}@{statement.version}"
-        if item not in self.broker.receipts:
-            fault = succession_fault(self.broker.statements.get(statement.id), statement)
-            if fault is not None:
-                raise GatewayProblemError(fault[0], status=403)
-            named = {"statement": statement.id, "version": statement.version, "payload_sha256": signed.sha256}
-            self.broker.receipts[item] = self.broker.gateway.receipt(named)
-            self.broker.statements[statement.id] = RegisteredStatement(statement, signed.sha256)
-        if code is not None:
-            self.broker.codes[code] = statement.id
-        return verify_statement_receipt(self.broker.receipts[item], statement, signed.sha256, self.broker.pins)
+        delivered = [self.delivery(name) for name in self.broker.told.get(self.address, [])]
+        found = [EventDelivery(each.receipt.index + 1, each.wire, each.receipt) for each in delivered]
+        page = tuple(each for each in found if each.cursor > after)
+        return EventPage(page, max([after, *(each.cursor for each in page)]))
 
     def publish_key(self, signed: SignedDocument) -> int:
         """Publish a key statement."""

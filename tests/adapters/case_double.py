@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from adapters.bodies import ConsentBody, Explanation
+from adapters.bodies import ConsentBody
+from adapters.explanations import Explanation
 from adapters.problems import GatewayProblemError
 from adapters.receipts import VerifiedReceipt, verify_mismatch_receipt, verify_review_receipt
 from consent.envelope import MAX_LIFE, Header, NoticeHeader

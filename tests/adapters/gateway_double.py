@@ -19,23 +19,23 @@ from adapters.client import GatewayClient
 from adapters.pins import GatewayPins
 from consent.envelope import UnverifiedEnvelope
 from consent.statement import ConsentStatement
-from journal.entries import Opening, clear_leaf, commitment_leaf
-from journal.notes import Checkpoint, JournalSigner
+from journal.entries import Opening, commitment_leaf
+from journal.shards import FIRST
 from keys import strictjson
 from keys.documents import b64url, format_time, from_b64url, parse, sha256_hex
 from keys.identity import ClientKey, SigningKey
 from keys.signing import SignedDocument, sign
 from tests.adapters.answers_double import URL, HeldClock, answer, problem
-from tests.journal.builders import SALT, Files, entry_bytes, journal_signer, key_entry_bytes
+from tests.adapters.shards_double import GATEWAY, HeldShard, ShardsDouble
+from tests.journal.builders import SALT, entry_bytes, journal_signer
 from tests.keys.builders import client_key
 
 TERRITORY = "laval"
-GATEWAY = f"gateway@{TERRITORY}"
-ORIGIN = f"passerelle.example/{TERRITORY}/journal/2027"
+ORIGIN = f"passerelle.example/{TERRITORY}/journal/1"
 Respond = Callable[[httpx2.Request], httpx2.Response]
 
 
-class GatewayDouble:
+class GatewayDouble(ShardsDouble):
     """Answers like the broker, over `httpx2.MockTransport`; `instead` replaces the answer to a path."""
 
     def __init__(self, *, key: ClientKey | None = None, url: str = URL) -> None:
@@ -44,7 +44,7 @@ class GatewayDouble:
         self.url = url
         self.key = key or client_key()
         self.receipts = SigningKey.generate(GATEWAY, "receipts")
-        self.journal: JournalSigner = journal_signer(ORIGIN)
+        self.shards = [HeldShard(journal_signer(ORIGIN), 0)]
         self.leaves: list[bytes] = []
         self.instead: dict[str, Respond] = {}
         self.requests: list[httpx2.Request] = []
@@ -59,14 +59,24 @@ class GatewayDouble:
     @property
     def announced(self) -> dict[str, Any]:
         """The members of `/.well-known/passerelle`."""
-        return {
+        known: dict[str, Any] = {
             "v": 1,
             "address": GATEWAY,
             "territory": TERRITORY,
             "issuer": self.url,
             "receipts": b64url(self.receipts.public_bytes),
-            "journal": {"origin": ORIGIN, "vkeys": [str(vkey) for vkey in self.journal.vkeys]},
+            "journal": self._named(FIRST),
         }
+        later = range(FIRST + 1, len(self.shards) + 1)
+        starts = [{"number": each, "start": self.held(each).start} for each in later]
+        told = [
+            self._named(each["number"]) | each | {"restarted": self.held(each["number"]).restarted} for each in starts
+        ]
+        return known | ({"shards": told} if told else {})
+
+    def _named(self, number: int) -> dict[str, Any]:
+        signer = self.held(number).signer
+        return {"origin": signer.origin, "vkeys": [str(vkey) for vkey in signer.vkeys]}
 
     @property
     def pins(self) -> GatewayPins:
@@ -81,39 +91,6 @@ class GatewayDouble:
         """A partner's client."""
         return GatewayClient(self.http(), self.pins, self.key.address, self.key, self.clock)
 
-    # Its journal.
-
-    def append(self, leaf: bytes) -> int:
-        """Add a leaf; its index."""
-        self.leaves.append(leaf)
-        return len(self.leaves) - 1
-
-    def publish(self, *documents: SignedDocument, kind: str = "key.published", at: datetime | None = None) -> None:
-        """Journal key statements in clear, as the protocol wants."""
-        for document in documents:
-            entry = key_entry_bytes(
-                index=len(self.leaves),
-                type=kind,
-                time=format_time(at or self.clock()),
-                actor=GATEWAY,
-                document=b64url(document.encode()),
-            )
-            self.append(clear_leaf(entry))
-
-    def bustle(self, count: int) -> None:
-        """Journal other people's business, as commitments."""
-        for _ in range(count):
-            self.append(commitment_leaf(Opening(entry_bytes(index=len(self.leaves)), SALT)))
-
-    def note(self, *, size: int | None = None, at: datetime | None = None) -> bytes:
-        """The signed checkpoint of the first `size` leaves."""
-        files = self.files(size)
-        return self.journal.sign(Checkpoint(ORIGIN, len(files.hashes), files.root()), at or self.clock())
-
-    def files(self, size: int | None = None) -> Files:
-        """The tiles of the first `size` leaves."""
-        return Files(self.leaves[:size])
-
     # Its receipts.
 
     def receipt(self, members: Mapping[str, object], *, signer: SigningKey | None = None) -> SignedDocument:
@@ -124,7 +101,7 @@ class GatewayDouble:
         payload: dict[str, object] = {
             "v": 1,
             "by": GATEWAY,
-            "origin": ORIGIN,
+            "origin": self.journal.origin,
             "index": index,
             "leaf": b64url(leaf),
             "time": format_time(self.clock()),
@@ -164,9 +141,15 @@ class GatewayDouble:
         return response
 
     def _public_file(self, path: str) -> httpx2.Response:
+        number = FIRST
+        if path.startswith("shards/"):
+            _, named, path = path.split("/", 2)
+            number = int(named)
+        if not FIRST <= number <= len(self.shards):
+            return problem("not-found", 404)
         if path == "checkpoint":
-            return httpx2.Response(200, content=self.note())
-        data = self.files().get(path)
+            return httpx2.Response(200, content=self.held(number).final or self.note())
+        data = self.files(number=number).get(path)
         return problem("not-found", 404) if data is None else httpx2.Response(200, content=data)
 
     def _token(self, request: httpx2.Request) -> httpx2.Response:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import httpx2
 
-from adapters.keybook import JournalledStatement, KeyBook
+from adapters.keybook import JournalledStatement, KeptJournal, KeyBook
 from keys.signing import SignedDocument
 from tests.adapters.gateway_double import GatewayDouble
 from tests.keys.builders import ADDRESS, ChainBuilder, client_key, root, signing_key
@@ -19,28 +19,18 @@ class HeldKeyBook:
 
     def __init__(self) -> None:
         """Begin with nothing."""
-        self.saved: tuple[bytes, bytes] | None = None
+        self.saved: KeptJournal | None = None
         self.held: list[JournalledStatement] = []
 
-    def checkpoint(self) -> bytes | None:
-        """The last checkpoint saved."""
-        return None if self.saved is None else self.saved[0]
+    def journal(self) -> KeptJournal | None:
+        """What was saved last."""
+        return self.saved
 
-    def frontier(self) -> bytes:
-        """The frontier saved with it."""
-        return b"" if self.saved is None else self.saved[1]
-
-    def save(
-        self,
-        before: bytes | None,
-        checkpoint: bytes,
-        frontier: bytes,
-        new_statements: Sequence[JournalledStatement],
-    ) -> bool:
+    def save(self, before: bytes | None, journal: KeptJournal, new_statements: Sequence[JournalledStatement]) -> bool:
         """Keep all of it, if what is kept is still `before`."""
-        if self.checkpoint() != before:
+        if (None if self.saved is None else self.saved.checkpoint) != before:
             return False
-        self.saved = checkpoint, frontier
+        self.saved = journal
         self.held.extend(new_statements)
         return True
 

@@ -24,7 +24,7 @@ class Archive(CallsDouble):
         super().__init__(LINE, BrokerDouble())
         self.places, self.length, self.pages = places, length, 0
 
-    def checkpoints(self, after: int, since: datetime) -> tuple[ArchivedCheckpoint, ...]:
+    def checkpoints(self, _shard: int, after: int, since: datetime) -> tuple[ArchivedCheckpoint, ...]:
         """A page of them."""
         self.pages += 1
         found = [place for place in sorted(self.places) if place > (after, since)][: self.length]
@@ -46,7 +46,7 @@ def test_all_of_a_day_is_read_and_nothing_older(growth: list[tuple[int, int]], l
     """However dense or quiet the journal was, and however small its pages are."""
     places = grown(growth)
     archive = Archive(places, length)
-    walk, read = ArchiveWalk(), set[bytes]()
+    walk, read = ArchiveWalk(1), set[bytes]()
     for _ in range(400):
         found = list(walk.notes(archive, places[-1][0], 0, AT))
         read |= set(found)
@@ -56,7 +56,7 @@ def test_all_of_a_day_is_read_and_nothing_older(growth: list[tuple[int, int]], l
 def test_what_was_read_is_not_read_again() -> None:
     """A quorum that is never met costs the gateway the new checkpoints, and not its whole archive with every look."""
     places = [(size, AT - timedelta(minutes=2000 - size)) for size in range(2000)]
-    archive, walk = Archive(places, 100), ArchiveWalk()
+    archive, walk = Archive(places, 100), ArchiveWalk(1)
     first = [note for _ in range(9) for note in walk.notes(archive, 1999, 0, AT)]
     assert len(set(first)) == MAX_AGE // timedelta(minutes=1)
     assert archive.pages <= 9 * PAGES
@@ -72,5 +72,5 @@ def test_the_newest_comes_first_and_nothing_below_what_is_known() -> None:
     """Who was confirmed before looks at what is newer only."""
     places = [(size, AT - timedelta(seconds=500 - size)) for size in range(500)]
     archive = Archive(places, 100)
-    found = [int(note.split()[0]) for note in ArchiveWalk().notes(archive, 499, 470, AT)]
+    found = [int(note.split()[0]) for note in ArchiveWalk(1).notes(archive, 499, 470, AT)]
     assert found == list(range(499, 469, -1))

@@ -20,7 +20,8 @@ from keys.errors import ForgedError, MalformedError
 from keys.identity import SigningKey
 from keys.signing import SignedDocument, sign
 from tests.adapters.answers_double import answer, event_wire, problem
-from tests.adapters.gateway_double import GATEWAY, GatewayDouble
+from tests.adapters.gateway_double import GatewayDouble
+from tests.adapters.shards_double import GATEWAY
 from tests.keys.builders import ADDRESS, NOW, signing_key
 
 ENVELOPE, OTHER = "env_" + "b" * 26, "env_" + "c" * 26

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from adapters.explanations import Waits
 from adapters.outgoing import Queued
 from adapters.words import words
 from consent.envelope import ReferralHeader
@@ -170,6 +171,19 @@ def test_explain_tells_every_rule_and_sends_nothing(
     assert (code, "R01  NO" in out) == (REFUSED, True)
     assert json.loads(command(line, "explain", file, "--json")[1])["decision"] == "refused"
     assert broker.deposits == []
+
+
+def test_explain_says_that_a_consent_waits(laval: Town, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the gateway lost entries: why, in its words, and that the referral would pass later; no refusal."""
+    _, line, _ = laval
+    file = json_file(line.folder, referral_members(recorded(command, line)))
+    waits = Waits(because="statement-unconfirmed", detail="Invented: it waits.", remedy="Invented: try later.")
+    put_off = explained(_header(line)).model_copy(update={"waits": waits})
+    monkeypatch.setattr(line.client, "explain", lambda _header: put_off, raising=False)
+    code, out, _ = command(line, "explain", file)
+    assert (code, waits.detail in out, waits.remedy in out) == (DONE, True, True)
+    assert (words("cli.explain.granted-later", "en") in out, words("cli.explain.granted", "en") in out) == (True, False)
+    assert json.loads(command(line, "explain", file, "--json")[1])["waits"]["because"] == "statement-unconfirmed"
 
 
 def test_explain_sends_nothing_that_waits_but_consents(laval: Town, command: Command) -> None:

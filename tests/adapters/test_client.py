@@ -14,7 +14,7 @@ from journal.notes import open_note
 from keys.documents import b64url, format_time, sha256_hex
 from keys.errors import ForgedError, MalformedError
 from tests.adapters.answers_double import answer
-from tests.adapters.gateway_double import GatewayDouble
+from tests.adapters.gateway_double import ORIGIN, GatewayDouble
 from tests.adapters.papers import (
     AGREEMENT_ID,
     STATEMENT,
@@ -127,8 +127,8 @@ def test_an_agreement_is_the_bytes_of_its_digest(gateway: GatewayDouble) -> None
         lambda client: client.organisation("a@b/c"),
         lambda client: client.agreement("../x", 1),
         lambda client: client.agreement(AGREEMENT_ID + "/../..", 1),
-        lambda client: client.tile("../../v1/events"),
-        lambda client: client.tile("tile/0/0"),
+        lambda client: client.tile(1, "../../v1/events"),
+        lambda client: client.tile(1, "tile/0/0"),
     ],
 )
 def test_no_name_leads_out_of_its_path(gateway: GatewayDouble, call: Callable[[GatewayClient], object]) -> None:
@@ -176,16 +176,17 @@ def test_a_cosignature_is_brought_with_the_note(gateway: GatewayDouble) -> None:
     path = "/v1/journal/cosignatures"
     note = gateway.note()
     gateway.instead[path] = lambda _: answer({"v": 1, "size": 0, "time": format_time(NOW)}, 201)
-    gateway.client().cosign(0, "line", note)
+    gateway.client().cosign("line", note)
     sent = json.loads(gateway.requests[-1].content)
-    assert sent == {"v": 1, "size": 0, "cosignature": "line", "note": b64url(note)}
+    assert sent == {"v": 1, "origin": ORIGIN, "size": 0, "cosignature": "line", "note": b64url(note)}
+    gateway.bustle(1)
     with pytest.raises(ForgedError, match="answer-to-another"):
-        gateway.client().cosign(1, "line", note)
+        gateway.client().cosign("line", gateway.note())
     garbled: list[object] = [{}, {"v": 1}, [], {"v": 1, "size": "0", "time": format_time(NOW)}]
     for garbage in garbled:
         gateway.instead[path] = lambda _, garbage=garbage: answer(garbage, 201)  # type: ignore[misc]  # bound in a loop
         with pytest.raises(MalformedError, match="answer-malformed"):
-            gateway.client().cosign(0, "line", note)
+            gateway.client().cosign("line", note)
 
 
 def test_the_archive_is_read_forward_only(gateway: GatewayDouble) -> None:
@@ -193,23 +194,23 @@ def test_the_archive_is_read_forward_only(gateway: GatewayDouble) -> None:
     path, note, since = "/v1/journal/checkpoints", b64url(gateway.note()), NOW - timedelta(seconds=1)
     items = [{"size": size, "time": format_time(NOW), "note": note} for size in (3, 3, 5)]
     gateway.instead[path] = lambda _: answer({"checkpoints": items, "next": 6})
-    page = gateway.client().checkpoints(3, since)
+    page = gateway.client().checkpoints(1, 3, since)
     assert [(each.size, each.time) for each in page] == [(3, NOW), (3, NOW), (5, NOW)]
     for after, moment in ((4, since), (3, NOW), (5, NOW)):
         with pytest.raises(MalformedError, match="answer-malformed"):
-            gateway.client().checkpoints(after, moment)
+            gateway.client().checkpoints(1, after, moment)
     gateway.instead[path] = lambda _: answer({"checkpoints": [], "next": 3})
-    assert gateway.client().checkpoints(3, since) == ()
+    assert gateway.client().checkpoints(1, 3, since) == ()
     gateway.instead[path] = lambda _: answer({"checkpoints": items[::-1], "next": 6})
     with pytest.raises(MalformedError, match="answer-malformed"):
-        gateway.client().checkpoints(3, since)
+        gateway.client().checkpoints(1, 3, since)
 
 
 def test_the_public_journal_is_read_without_saying_who_reads(gateway: GatewayDouble) -> None:
     """Neither a token nor a proof goes along, so that nobody learns whose keys are looked up."""
     gateway.bustle(3)
     client = gateway.client()
-    assert open_note(client.checkpoint(), gateway.pins.vkeys).checkpoint.size == 3
-    assert client.tile("tile/entries/000.p/3") == gateway.files()["tile/entries/000.p/3"]
+    assert open_note(client.checkpoint(1), gateway.pins.vkeys).checkpoint.size == 3
+    assert client.tile(1, "tile/entries/000.p/3") == gateway.files()["tile/entries/000.p/3"]
     assert {request.url.path.startswith("/v1/journal/") for request in gateway.requests} == {True}
     assert not any({"authorization", "dpop"} & set(request.headers) for request in gateway.requests)

@@ -16,7 +16,7 @@ from keys.documents import encode, parse
 from keys.errors import ForgedError, MalformedError, PasserelleError
 from keys.identity import SigningKey
 from tests.adapters.answers_double import URL, answer
-from tests.adapters.gateway_double import GATEWAY, GatewayDouble
+from tests.adapters.gateway_double import GatewayDouble
 from tests.adapters.papers import (
     AGREEMENT_ID,
     WIRE,
@@ -24,6 +24,7 @@ from tests.adapters.papers import (
     agreement_signature,
     statement,
 )
+from tests.adapters.shards_double import GATEWAY
 from tests.keys.builders import ADDRESS, client_key, full_chain
 
 

@@ -14,11 +14,12 @@ from keys.errors import ForgedError, MalformedError, UntrustedKeyError
 from keys.identity import SigningKey
 from keys.signing import SignedDocument, sign
 from tests.adapters.answers_double import answer, event_wire, problem
-from tests.adapters.gateway_double import GATEWAY, GatewayDouble
+from tests.adapters.gateway_double import GatewayDouble
 from tests.adapters.papers import (
     ENVELOPE_ID,
     WIRE,
 )
+from tests.adapters.shards_double import GATEWAY
 from tests.journal.builders import key_entry_bytes
 from tests.keys.builders import ADDRESS, NOW, client_key, signing_key
 
@@ -49,7 +50,7 @@ def test_a_deposit_returns_a_verified_receipt(gateway: GatewayDouble) -> None:
         ({"envelope": ENVELOPE_ID}, "receipt-of-another"),
         ({"payload_sha256": "ab" * 32}, "receipt-of-another"),
         ({"by": "gateway@fr"}, "receipt-of-another"),
-        ({"origin": "passerelle.example/laval/journal/2026"}, "wrong-origin"),
+        ({"origin": "passerelle.example/fr/journal/1"}, "wrong-origin"),
         ({"leaf": b64url(clear_leaf(key_entry_bytes(index=0)))}, "receipt-leaf"),
     ],
 )

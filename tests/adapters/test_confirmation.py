@@ -158,7 +158,7 @@ def test_garbage_confirms_nothing_and_harms_nothing(
     """The keys are read all the same."""
     asks(laval, 1, SHELTER)
     broker, line, _ = laval
-    monkeypatch.setattr(line.client, "confirmed_checkpoint", lambda _witnesses: answer)
+    monkeypatch.setattr(line.client, "confirmed_checkpoint", lambda *_asked: answer)
     assert line.adapter.read_journal() == len(broker.gateway.leaves)
     assert line.adapter.alarms() == []
 

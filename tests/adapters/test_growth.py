@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.growth import JournalAlarmError, check_fresh
+from adapters.growth import BESIDES, LARGEST, JournalAlarmError, check_fresh
 from adapters.problems import GatewayProblemError
-from journal.entries import Opening, commitment_leaf
+from journal.entries import CLEAR, Opening, commitment_leaf
 from journal.notes import Checkpoint, Note, parse_note
 from journal.tiles import encode_bundle
 from keys.errors import ForgedError, MalformedError, PasserelleError, UntrustedKeyError
@@ -57,6 +57,29 @@ def test_a_journal_that_shrinks_is_an_alarm() -> None:
     gateway, reader = accepted()
     gateway.leaves.pop()
     refuses(reader, JournalAlarmError, "checkpoint-rolled-back")
+
+
+def test_a_journal_of_more_entries_than_any_is_not_read() -> None:
+    """A size costs the gateway one signature: nothing is asked for that would take for ever."""
+    gateway = gateway_of(partner())
+    vast = gateway.journal.sign(Checkpoint(ORIGIN, LARGEST + 1, bytes(32)), NOW)
+    gateway.instead[CHECKPOINT] = lambda _: file(vast)
+    refuses(Reader(gateway), MalformedError, "journal-too-large")
+    assert not [each for each in gateway.requests if "/tile/" in each.url.path]
+
+
+def test_a_look_holds_no_more_in_clear_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many entries, and however many shards: what is not proven yet must not fill the memory."""
+    gateway = gateway_of(partner())
+    need = sum(len(leaf) + BESIDES for leaf in gateway.leaves if leaf.startswith(CLEAR))
+    monkeypatch.setattr("adapters.following.CLEAR_AT_ONCE", need)
+    assert Reader(gateway).sync() == len(gateway.leaves)
+    monkeypatch.setattr("adapters.following.CLEAR_AT_ONCE", need - 1)
+    refuses(Reader(gateway), MalformedError, "journal-too-large")
+    reader = Reader(gateway)
+    gateway.rotate()
+    monkeypatch.setattr("adapters.following.CLEAR_AT_ONCE", need + 5000)
+    refuses(reader, MalformedError, "journal-too-large")
 
 
 def test_a_leaf_that_was_swapped_is_an_alarm() -> None:

@@ -56,7 +56,7 @@ def test_a_proof_of_another_entry_or_another_past_is_refused(laval: Town, monkey
     with pytest.raises(ForgedError):
         fetch_proof(line.adapter.office, line.client, "1")
     broker.gateway.leaves[0] = commitment_leaf(Opening(entry_bytes(index=0), bytes(32)))
-    broker.journal.show()
+    broker.journal.show(1)
     forked = broker.journal.proof(1)
     broker.gateway.leaves[0] = commitment_leaf(Opening(entry_bytes(index=0), SALT))
     monkeypatch.setattr(line.client, "proof", lambda _index: forked)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
 from adapters.keybook import ForeignKeyStatementError, JournalAlarmError, JournalledStatement
 from journal.entries import Opening, clear_leaf, commitment_leaf
+from journal.shards import FIRST
 from keys.documents import b64url
 from keys.errors import MalformedError, PasserelleError, UntrustedKeyError
 from keys.identity import RootKey
-from tests.adapters.gateway_double import GATEWAY, GatewayDouble
+from tests.adapters.gateway_double import GatewayDouble
 from tests.adapters.journal_reader import READER, HeldKeyBook, Reader, file, fingerprint, gateway_of, partner
+from tests.adapters.shards_double import GATEWAY
 from tests.journal.builders import SALT, Files, key_entry_bytes
 from tests.keys.builders import ADDRESS, NOW, OTHER, client_key, sealing_key, signing_key
 
@@ -235,12 +237,14 @@ class _Overtaken:
     files: Files
     address: str = READER
 
-    def checkpoint(self) -> bytes:
+    def checkpoint(self, shard: int) -> bytes:
         """The checkpoint of before."""
+        assert shard == FIRST
         return self.note
 
-    def tile(self, path: str) -> bytes:
+    def tile(self, shard: int, path: str) -> bytes:
         """A file of before, given when the other program is done."""
+        assert shard == FIRST
         self.quick.sync()
         return self.files[path]
 
@@ -275,11 +279,11 @@ def test_a_damaged_memory_is_noticed() -> None:
     reader = Reader(gateway_of(partner()))
     reader.sync()
     assert reader.store.saved is not None
-    note, frontier = reader.store.saved
+    saved, frontier = reader.store.saved, reader.store.saved.frontier
     for damaged in (b"", frontier[:-1], frontier + bytes(32), bytes(len(frontier))):
-        reader.store.saved = note, damaged
+        reader.store.saved = replace(saved, frontier=damaged)
         with pytest.raises(MalformedError, match="keybook-damaged"):
             reader.sync()
-    reader.store.saved = note[:-10], frontier
+    reader.store.saved = replace(saved, checkpoint=saved.checkpoint[:-10])
     with pytest.raises(PasserelleError):
         reader.sync()

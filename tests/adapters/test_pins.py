@@ -158,6 +158,69 @@ def test_the_code_is_made_as_the_protocol_says() -> None:
     assert pin_code(GATEWAY.pins).replace(" ", "") == base64.b32encode(digest.digest()[:10]).decode()
 
 
+def rotated(times: int = 2) -> GatewayDouble:
+    """A gateway whose journal went on under new keys."""
+    gateway = GatewayDouble()
+    for _ in range(times):
+        gateway.bustle(1)
+        gateway.rotate()
+    return gateway
+
+
+def test_later_shards_are_pinned_with_the_first_one() -> None:
+    """The first one stays what it is; who pinned it alone is not told another code by what it never saw."""
+    gateway = rotated()
+    pins = gateway.pins
+    assert pins.vkeys == gateway.shards[0].signer.vkeys
+    assert [each.shard for each in pins.shards or ()] == [gateway.shard(2), gateway.shard(3)]
+    assert read(json.loads(encode(pins))) == pins
+    first = {name: value for name, value in gateway.announced.items() if name != "shards"}
+    assert "shards" not in json.loads(encode(read(first)))
+
+
+def test_the_code_covers_later_shards() -> None:
+    """For each of them its origin and its two keys, after those of the first, where it begins, and how."""
+    gateway = rotated()
+    said = gateway.announced
+    digest = hashlib.sha256(b"passerelle/pins/1\0")
+    named = [said["journal"], *said["shards"]]
+    texts = [said["address"], said["territory"], said["issuer"], gateway.receipts.public_bytes]
+    begun = [[], *([str(each["start"]), "restarted" if each["restarted"] else "opened"] for each in said["shards"])]
+    names = [(each["origin"], *each["vkeys"], *start) for each, start in zip(named, begun, strict=True)]
+    for part in [*texts, *(text for each in names for text in each)]:
+        data = part if isinstance(part, bytes) else part.encode()
+        digest.update(struct.pack(">I", len(data)) + data)
+    assert pin_code(gateway.pins).replace(" ", "") == base64.b32encode(digest.digest()[:10]).decode()
+    fewer = read(said | {"shards": said["shards"][:1]})
+    first = read({name: value for name, value in said.items() if name != "shards"})
+    moved, restarted = ([said["shards"][0], said["shards"][1] | each] for each in ({"start": 99}, {"restarted": True}))
+    others = (fewer, first, read(said | {"shards": moved}), read(said | {"shards": restarted}))
+    assert len({pin_code(each) for each in (gateway.pins, *others)}) == 1 + len(others)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"number": 3}, "shards-out-of-order"),
+        ({"number": 1}, "out-of-range"),
+        ({"start": 99}, "shards-out-of-order"),
+        ({"origin": ORIGIN}, "wrong-origin"),
+        ({"vkeys": [str(vkey) for vkey in OTHER.vkeys]}, "wrong-origin"),
+        ({"restarted": "no"}, "wrong-type"),
+        ({"extra": 1}, "unknown-field"),
+    ],
+)
+def test_shards_that_do_not_follow_each_other_are_refused(changes: dict[str, object], code: str) -> None:
+    """Each is the next of the one before, under its own name and keys, and begins no earlier."""
+    said = rotated().announced
+    said["shards"][0] |= changes
+    with pytest.raises(MalformedError) as refused:
+        read(said)
+    assert code in {fault.code for fault in refused.value.faults}
+    with pytest.raises(MalformedError):
+        read(said | {"shards": []})
+
+
 def test_the_code_does_not_depend_on_how_the_file_is_written() -> None:
     """The order of the two journal keys says nothing."""
     journal = announced()["journal"]

@@ -76,10 +76,10 @@ def test_a_page_that_is_hidden_hides_no_other_receipt_and_is_an_alarm_in_the_end
     real, hidden = line.client.tile, "tile/entries/000"
     gone = GatewayProblemError("not-found", status=404)
 
-    def withheld(path: str) -> bytes:
+    def withheld(shard: int, path: str) -> bytes:
         if path == hidden:
             raise gone
-        return real(path)
+        return real(shard, path)
 
     line.adapter.office.book.sync(line.client, _own(line))
     monkeypatch.setattr(line.client, "tile", withheld)
@@ -111,7 +111,9 @@ def test_a_page_that_was_altered_is_told_and_hides_no_other_receipt(
     line.adapter.office.book.sync(line.client, _own(line))
     real = line.client.tile
     other = encode_bundle([b"\x01" + bytes(32)] * WIDTH)
-    monkeypatch.setattr(line.client, "tile", lambda path: other if path == "tile/entries/000" else real(path))
+    monkeypatch.setattr(
+        line.client, "tile", lambda shard, path: other if path == "tile/entries/000" else real(shard, path)
+    )
     line.adapter.read_journal()
     assert (only_alarm(line).code, only_alarm(line).subject) == ("wrong-leaf", "journal")
     with line.store.transaction() as tx:

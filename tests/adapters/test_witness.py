@@ -16,9 +16,9 @@ from adapters.witness import cosign_newest
 from journal.cosignatures import parse_signature
 from journal.entries import Opening, commitment_leaf
 from journal.notes import open_note, parse_note
-from journal.vkeys import MLDSA44, Vkey
 from journal.witness import verify_cosignature
 from keys.errors import MalformedError
+from keys.vkeys import MLDSA44, Vkey
 from tests.adapters.conftest import Town
 from tests.adapters.partners import PASSPHRASE, Partner
 from tests.invented import LINE, SHELTER, root_key
@@ -70,9 +70,9 @@ def test_only_what_the_journal_signed_is_handed_in(laval: Town, monkeypatch: pyt
     shelter.adapter.read_journal()
     brought, real = list[bytes](), line.client.cosign
 
-    def seen(size: int, signed: str, note: bytes) -> None:
+    def seen(signed: str, note: bytes) -> None:
         brought.append(note)
-        real(size, signed, note)
+        real(signed, note)
 
     monkeypatch.setattr(line.client, "cosign", seen)
     line.adapter.read_journal()

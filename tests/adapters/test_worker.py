@@ -20,7 +20,7 @@ from adapters.assembly import utc_now
 from adapters.enrolment import KeyFiles, enrol
 from adapters.identity import Identity
 from adapters.logs import ALLOWED, log_to_stderr, only_allowed
-from adapters.problems import GatewayUnreachableError
+from adapters.problems import GatewayProblemError, GatewayUnreachableError
 from adapters.store.migrate import migrate
 from adapters.store.store import Store
 from adapters.worker import Worker
@@ -175,3 +175,21 @@ def test_the_program_survives_an_unreachable_gateway_and_ends_on_sigterm(tmp_pat
     assert failed["event"] in {"work.failed", "outbox.waiting"}
     assert program.returncode == 0
     assert "Traceback" not in rest
+
+
+def test_a_running_partner_shows_a_restored_gateway_what_it_saw(
+    laval: Town, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever it asks for and is refused: the gateway waits for every witness, and needs nobody to be woken up."""
+    _, _, shelter = laval
+    shelter.adapter.read_journal()
+    shown = shelter.client.calls.count("cosign")
+    monkeypatch.setattr("adapters.worker.Worker._read", lambda _worker: None)
+    for call in ("lease", "events"):
+        shelter.client.before[call] = GatewayProblemError("journal-restored", status=503)
+    worker, thread = running(shelter, monkeypatch)
+    until(lambda: shelter.client.calls.count("cosign") > shown)
+    worker.stopping.set()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert {entry["code"] for entry in entries(log) if entry["event"] == "work.failed"} == {"journal-restored"}

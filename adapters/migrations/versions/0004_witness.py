@@ -13,6 +13,8 @@ def upgrade() -> None:
     """Add what is new; what is there stays as it is."""
     op.add_column("alarm", sa.Column("evidence", sa.String(), nullable=True))
     op.add_column("alarm", sa.Column("closed_at", sa.String(), nullable=True))
+    op.add_column("journal", sa.Column("first_note", sa.LargeBinary(), nullable=True))
+    op.add_column("outbox", sa.Column("again", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.create_table(
         "watch",
         sa.Column("number", sa.Integer(), nullable=False),
@@ -27,6 +29,19 @@ def upgrade() -> None:
         sa.Column("sha256", sa.String(), nullable=False),
         sa.Column("checkpoint", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("sha256"),
+    )
+    op.create_table(
+        "shard",
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("origin", sa.String(), nullable=False),
+        sa.Column("ed25519", sa.String(), nullable=False),
+        sa.Column("mldsa44", sa.String(), nullable=False),
+        sa.Column("start", sa.Integer(), nullable=False),
+        sa.Column("final", sa.LargeBinary(), nullable=True),
+        sa.Column("shown", sa.LargeBinary(), nullable=True),
+        sa.Column("restarted_at", sa.String(), nullable=True),
+        sa.Column("recovered", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("number"),
     )
     op.create_table(
         "promise",
