@@ -21,8 +21,9 @@ from gateway import protocols
 from keys import strictjson
 from keys.documents import format_time
 from sandbox.attacks import Thief, changed_on_the_way
-from sandbox.scene import Scene, StoryError, queued, until
+from sandbox.scene import Scene, StoryError, entries, queued, until
 from sandbox.stage import example, now
+from sandbox.witnessing import confirm
 
 __all__ = ["refuse"]
 
@@ -51,9 +52,9 @@ def _thief(scene: Scene, http: httpx2.Client, service: str) -> None:
     _expect(scene, "stolen-token", thief.token_without_its_key(), "token-wrong-key")
     _expect(scene, "recorded-call", thief.recorded_call(), "proof-replayed")
     _expect(scene, "tampered", changed_on_the_way(requester, wire), "digest-mismatch")
-    size = _entries(scene)
+    size = entries(scene)
     again = requester.client.deposit(wire)
-    if _entries(scene) != size:
+    if entries(scene) != size:
         raise StoryError("demo-stopped", "/replay")
     scene.narrator.tell("replayed", index=again.index)
     until(lambda: _arrived(scene, sent.ref), "thief")
@@ -102,6 +103,7 @@ def _revoked_key(scene: Scene, service: str) -> None:
     import_statement(office, request_revocation(office, block.kid, "compromised").sign(root))
     scene.owner.outbox.flush()
     scene.narrator.tell("key-revoked")
+    confirm(scene)
     until(lambda: bool(scene.requester.sync().resent), "resent")
     until(lambda: _arrived(scene, sent.ref), "sealed-again")
     scene.narrator.tell("sealed-again")
@@ -153,11 +155,6 @@ def _kept(scene: Scene, sent: Queued) -> bytes:
     if kept is None or kept.wire is None:
         raise StoryError("demo-stopped", "/send")
     return kept.wire
-
-
-def _entries(scene: Scene) -> int:
-    with scene.broker.store.reading() as tx:
-        return tx.journal.head().size
 
 
 def _arrived(scene: Scene, ref: str) -> bool:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from adapters.outgoing import Queued
 from adapters.partner import Adapter
@@ -16,10 +17,13 @@ from sandbox.cast import Player
 from sandbox.narrator import Narrator
 from sandbox.territories import Territory
 
-__all__ = ["Scene", "StoryError", "queued", "until"]
+__all__ = ["Scene", "StoryError", "entries", "queued", "until"]
 
 PATIENCE = 15.0
 """Seconds within which what one partner sends reaches the other; the story stops rather than wait longer."""
+
+
+T = TypeVar("T")
 
 
 class StoryError(PasserelleError):
@@ -53,6 +57,11 @@ class Scene:
         busy = {self.territory.requester, self.territory.owner}
         return next(adapter for slug, adapter in self.adapters.items() if slug not in busy)
 
+    @property
+    def witnesses(self) -> tuple[Adapter, ...]:
+        """The partners whose eyes on the journal the agreement counts on."""
+        return tuple(self.adapters[slug] for slug in self.territory.witnesses)
+
 
 def queued(answer: Queued | Refused) -> Queued:
     """What was put in the outbox; raises `StoryError` with the reason when it was refused."""
@@ -61,10 +70,17 @@ def queued(answer: Queued | Refused) -> Queued:
     return answer
 
 
-def until(happened: Callable[[], bool], what: str) -> None:
-    """Look again and again until something happened; raises `StoryError` when it does not in time."""
+def until(look: Callable[[], T | None], what: str) -> T:
+    """Look again and again until something is there, and return it; raises `StoryError` when it takes too long."""
     deadline = time.monotonic() + PATIENCE
-    while not happened():
+    while not (found := look()):
         if time.monotonic() > deadline:
             raise StoryError("demo-stopped", f"/{what}")
         time.sleep(0.05)
+    return found
+
+
+def entries(scene: Scene) -> int:
+    """How many entries the broker's journal holds, published or not yet."""
+    with scene.broker.store.reading() as tx:
+        return tx.journal.head().size

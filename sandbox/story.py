@@ -11,24 +11,25 @@ import httpx2
 from adapters.consents import read_consent
 from adapters.outgoing import Queued
 from adapters.partner import Adapter
+from adapters.pins import fetch_pins
 from adapters.referral import read_referral
 from adapters.rendering import section_lines
 from consent.passage import Refused
 from consent.receipt import receipt_text
 from consent.vocabulary import OUTCOMES, PURPOSES, label
-from gateway.audit_bundles import export_bundle
 from gateway.broker import Broker
-from journal.bundle import Bundle
-from journal.replay import verify
 from keys import strictjson
 from keys.documents import format_time
 from keys.identity import fingerprint_digits
+from sandbox.auditing import audit
 from sandbox.cast import agree, join, prepare, settle
+from sandbox.forgetting import copy_database, forget
 from sandbox.narrator import Narrator
 from sandbox.refusals import refuse
-from sandbox.scene import Scene, StoryError, queued, until
+from sandbox.scene import Scene, StoryError, entries, queued, until
 from sandbox.stage import example, import_directory, now, open_broker
 from sandbox.territories import Territory
+from sandbox.witnessing import confirm, keep_proof
 
 __all__ = ["play"]
 
@@ -39,12 +40,15 @@ def play(territory: Territory, folder: Path, narrator: Narrator, over: threading
     with open_broker(folder, territory.slug) as broker, httpx2.Client(trust_env=False, timeout=40) as http:
         scene = _gather(territory, folder, broker, http, narrator)
         consent = _consent(scene, _search(scene))
-        ref = _send(scene, consent)
-        _receive(scene, ref)
-        _help(scene, ref)
-        _follow(scene, ref)
+        _watch(scene)
+        sent = _send(scene, consent)
+        _receive(scene, sent.ref)
+        _help(scene, sent.ref)
+        _follow(scene, sent)
+        copy = copy_database(scene)
         refuse(scene, http, consent[1])
-        _audit(scene)
+        audit(scene)
+        forget(scene, copy)
         narrator.say("demo.staying", url=broker.settings.public_url, folder=folder)
         over.wait(seconds)
         narrator.say("demo.closing")
@@ -53,7 +57,7 @@ def play(territory: Territory, folder: Path, narrator: Narrator, over: threading
 def _gather(territory: Territory, folder: Path, broker: Broker, http: httpx2.Client, narrator: Narrator) -> Scene:
     url = broker.settings.public_url
     narrator.scene("broker")
-    narrator.tell("broker", url=url, origin=broker.keys.journal.origin)
+    narrator.tell("broker", url=url, origin=fetch_pins(http, url).journal.origin)
     narrator.tell("directory", count=import_directory(broker, territory))
     narrator.scene("partners")
     players = {each.slug: prepare(each, settle(folder, territory, each, url), http) for each in territory.partners}
@@ -73,9 +77,7 @@ def _gather(territory: Territory, folder: Path, broker: Broker, http: httpx2.Cli
 
 
 def _knows_everyone(scene: Scene, adapter: Adapter) -> bool:
-    with scene.broker.store.reading() as tx:
-        size = tx.journal.head().size
-    return adapter.read_journal() >= size
+    return adapter.read_journal() >= entries(scene)
 
 
 def _search(scene: Scene) -> str:
@@ -103,7 +105,15 @@ def _consent(scene: Scene, service: str) -> tuple[str, str]:
     return recorded.record_id, service
 
 
-def _send(scene: Scene, consent: tuple[str, str]) -> str:
+def _watch(scene: Scene) -> None:
+    """The requester trusts the key of the shelter once a partner has seen the same journal."""
+    narrator = scene.narrator
+    narrator.scene("watch")
+    found = confirm(scene)
+    narrator.tell("confirmed", size=found.size, seen_by=", ".join(found.confirmation.seen_by))
+
+
+def _send(scene: Scene, consent: tuple[str, str]) -> Queued:
     narrator = scene.narrator
     narrator.scene("send")
     written = example(f"referral-{scene.territory.slug}")
@@ -116,7 +126,7 @@ def _send(scene: Scene, consent: tuple[str, str]) -> str:
         raise StoryError("demo-stopped", "/send")
     narrator.tell("sealed", size=len(kept.wire), count=len(file.sections.present()))
     narrator.tell("journalled", index=kept.index)
-    return sent.ref
+    return sent
 
 
 def _receive(scene: Scene, ref: str) -> None:
@@ -144,30 +154,19 @@ def _help(scene: Scene, ref: str) -> None:
     narrator.tell("completed", outcome=label(OUTCOMES["place-given"], narrator.language))
 
 
-def _follow(scene: Scene, ref: str) -> None:
+def _follow(scene: Scene, sent: Queued) -> None:
     narrator, requester = scene.narrator, scene.requester
     narrator.scene("follow")
-    until(lambda: _sees_the_end(requester, ref), "follow")
-    for step in requester.show(ref).steps:
+    until(lambda: _sees_the_end(requester, sent.ref), "follow")
+    for step in requester.show(sent.ref).steps:
         narrator.tell("step", line=narrator.step(step))
+    proof = keep_proof(scene, sent.envelope)
+    narrator.tell("proof", index=proof.index, seen_by=", ".join(proof.seen_by), path=proof.path)
 
 
 def _sees_the_end(requester: Adapter, ref: str) -> bool:
     requester.sync()
     return requester.show(ref).state.status == "completed"
-
-
-def _audit(scene: Scene) -> None:
-    narrator = scene.narrator
-    narrator.scene("audit")
-    path = scene.folder / "journal.zip"
-    with path.open("wb") as out:
-        export_bundle(scene.broker, out, now())
-    with Bundle.open(path) as bundle:
-        report = verify(bundle, scene.broker.keys.journal.vkeys)
-    if not (report.holds and report.complete):
-        raise StoryError("demo-stopped", "/audit")
-    narrator.tell("audited", entries=report.checkpoint.size, path=path)
 
 
 def _step(scene: Scene, answer: Queued | Refused) -> None:

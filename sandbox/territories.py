@@ -1,4 +1,4 @@
-"""The two invented territories of the demonstration: their partners, and the protocol of agreement they sign."""
+"""The two invented territories of the demonstration: their partners, and the agreement they sign."""
 
 from __future__ import annotations
 
@@ -39,6 +39,12 @@ class Territory:
         """The address of a partner."""
         return f"{slug}@{self.slug}"
 
+    @property
+    def witnesses(self) -> tuple[str, str]:
+        """The two partners of whom one must have seen a key before anything is sealed to it; never who asks."""
+        others = (partner.slug for partner in self.partners if partner.slug not in {self.requester, self.owner})
+        return self.owner, next(others)
+
     def agreement(self, pins: GatewayPins, fingerprints: Mapping[str, str], at: datetime) -> dict[str, Any]:
         """The members of the agreement that all partners sign, in force from `at` for a year."""
         return {
@@ -64,7 +70,7 @@ class Territory:
             "articles": [_article(number, *terms, self) for number, terms in enumerate(_ARTICLES, start=1)],
             "accession": [self.address(self.requester)],
             "retention": {"envelope_days": 14, "copy_days": 90, "evidence_days": 1095},
-            "quorum": {"threshold": 0, "witnesses": []},
+            "quorum": {"threshold": 1, "witnesses": [self.address(slug) for slug in self.witnesses]},
             "phone_fallback": self.partners[0].phone,
             "impact_assessment": {"reference": self.assessment, "approved_on": "2026-10-01"},
             "time_zone": self.time_zone,

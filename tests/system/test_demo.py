@@ -46,7 +46,10 @@ def play(folder: Path, territory: str, locale: str) -> str:
                 "Ce jeton est lié à une autre clé",
                 "la passerelle l’a détruite",
                 "l’a effacée, et l’a dit sous sa signature",
-                "Le protocole d’entente a pris fin",
+                "L’entente a pris fin",
+                "Une preuve à garder des années",
+                "reçus que la ligne a gardés sont tous honorés",
+                "la copie s’arrête",
             ),
         ),
         (
@@ -61,6 +64,9 @@ def play(folder: Path, territory: str, locale: str) -> str:
                 "nothing happens twice",
                 "Both ends hold a signed notice",
                 "seals it to the next key by itself, and it arrives",
+                "entries were seen and signed by foyer-lilas@fr",
+                "The registers that the law asks for",
+                "the gateway’s journal is shorter than before",
             ),
         ),
     ],
@@ -111,12 +117,24 @@ def test_what_was_refused_is_in_no_statement(tmp_path: Path) -> None:
     assert b"referral-health" not in shown
 
 
-def test_the_journal_is_verified_by_the_auditors_own_program(tmp_path: Path) -> None:
-    """`passerelle-audit verify` finds every rule kept in the bundle that the demonstration exported."""
-    play(tmp_path, "laval", "en_CA.UTF-8")
-    folder = tmp_path / ".demo" / "laval"
+def audited(*words: str | Path) -> str:
+    """What `passerelle-audit` prints, once it is content."""
     program = Path(sys.executable).with_name("passerelle-audit")
+    command = [str(program), *map(str, words)]
+    done = subprocess.run(
+        command, env=os.environ | {"LC_ALL": "en_CA.UTF-8"}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_what_was_made_is_verified_by_the_auditors_own_program(tmp_path: Path) -> None:
+    """`passerelle-audit` finds every rule and receipt kept in the bundle, and that the copy of the database lied."""
+    told = play(tmp_path, "laval", "en_CA.UTF-8")
+    folder = tmp_path / ".demo" / "laval"
     pins = folder / "ligne-211" / "gateway.json"
-    command = [str(program), "verify", str(folder / "journal.zip"), "--complete", "--pins", str(pins)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    asked = ("--complete", "--pins", pins, "--receipts", folder / "receipts.jsonl")
+    audited("verify", folder / "journal.zip", *asked)
+    [evidence] = (folder / "equipe-sm" / "evidence").iterdir()
+    assert evidence.name in told
+    assert "GONE BACK" in audited("evidence", evidence, "--pins", pins)

@@ -54,7 +54,7 @@ def audited(town: Township, tmp_path: Path) -> None:
     with path.open("wb") as out:
         export_bundle(town.broker, out, town.clock())
     with Bundle.open(path) as bundle:
-        report = verify(bundle, broker_keys().journal.vkeys)
+        report = verify(bundle, broker_keys().signer(1).vkeys)
     assert (report.violations, report.complete) == ((), True)
 
 

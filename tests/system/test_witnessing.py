@@ -15,6 +15,7 @@ from gateway import checkpoints
 from journal.audit.collecting import read_receipts
 from journal.audit.fetching import fetch_journal
 from journal.notes import Checkpoint, parse_note
+from journal.pins import read_pins
 from journal.proofs import parse_proof
 from keys.documents import encode, sha256_hex
 from tests.adapters.partners import consent_file, referral_file
@@ -85,9 +86,9 @@ def test_a_broker_that_was_set_back_learns_of_it_from_its_partners(town: Townshi
     town.reconnect(adapter)
     size = adapter.read_journal() + 7
     origin = adapter.office.pins.journal.origin
-    lost = town.broker.keys.journal.sign(Checkpoint(origin, size, bytes(32)), town.clock())
+    lost = town.broker.keys.signer(1).sign(Checkpoint(origin, size, bytes(32)), town.clock())
     with pytest.raises(GatewayProblemError) as stopped:
-        adapter.client.cosign(size, parse_note(lost).signatures[0].line(), lost)
+        adapter.client.cosign(parse_note(lost).signatures[0].line(), lost)
     assert stopped.value.code == "journal-contradicted"
     queued = referred(town)
     flushed = adapter.outbox.flush()
@@ -106,13 +107,13 @@ def test_auditors_read_what_partners_export(town: Township, tmp_path: Path) -> N
     done = export_openings(office, town.line.client, openings)
     assert done.openings > 0
     assert export_receipts(office, receipts) == len(read_receipts([receipts], office.pins.receipts_verifier))
-    data, note = fetch_proof(office, town.line.client, queued.envelope)
-    assert parse_proof(data).index < note.checkpoint.size
+    data, size = fetch_proof(office, town.line.client, queued.envelope)
+    assert parse_proof(data).index < size
 
     def fetch(path: str, _limit: int) -> bytes | None:
         answer = town.http.get(f"{URL}/v1/journal/{path}")
         return answer.content if answer.status_code == 200 else None
 
-    fetched = fetch_journal(fetch, tmp_path / "mirror", office.pins.vkeys, (openings,), lambda _name: None)
+    fetched = fetch_journal(fetch, tmp_path / "mirror", read_pins(encode(office.pins)), (openings,), lambda _name: None)
     assert fetched.enriched is not None
     assert (fetched.enriched.openings, fetched.enriched.left) == (done.openings, 0)

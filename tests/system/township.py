@@ -48,14 +48,14 @@ class Township:
         self.http = TestClient(create_app(self.broker), base_url=URL, raise_server_exceptions=False)
         with store.transaction() as tx:
             tx.journal.create(TERRITORY, ORIGIN, AT)
-            integrate(tx, self.broker.keys.journal, AT)
+            integrate(tx, self.broker.keys.signer, AT)
         self.adapters = {address: self._furnished(address) for address in (LINE, SHELTER)}
         for address, adapter in self.adapters.items():
             with adapter.office.store.transaction() as own:
                 self.enrol(address, own.keyring.own())
         for address in (HEALTH, NEWCOMERS):
             self.enrol(address, statements_of(address))
-        journal = [str(vkey) for vkey in self.broker.keys.journal.vkeys]
+        journal = [str(vkey) for vkey in self.broker.keys.signer(1).vkeys]
         self.agreement = amended(founding(), {"/broker/journal": journal})
         self.agree(self.agreement, tuple(PARTIES))
         self.round()
@@ -112,7 +112,7 @@ class Township:
     def publish(self) -> None:
         """Publish what the journal holds, as the sequencer does."""
         with self.broker.store.transaction() as tx:
-            integrate(tx, self.broker.keys.journal, tx.journal.lock(self.clock()))
+            integrate(tx, self.broker.keys.signer, tx.journal.lock(self.clock()))
 
     def reconnect(self, adapter: Adapter) -> None:
         """Sign in anew with the key of the hour, as a command that starts does."""

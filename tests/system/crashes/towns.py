@@ -107,12 +107,12 @@ class Founded(Township):
         self.http = TestClient(create_app(self.broker), base_url=URL, raise_server_exceptions=False)
         with store.transaction() as tx:
             tx.journal.create(TERRITORY, ORIGIN, AT)
-            integrate(tx, self.broker.keys.journal, AT)
+            integrate(tx, self.broker.keys.signer, AT)
         self.adapters = {address: self._furnished(address) for address in PARTIES}
         for address, adapter in self.adapters.items():
             with adapter.office.store.transaction() as own:
                 self.enrol(address, own.keyring.own())
-        journal = [str(vkey) for vkey in self.broker.keys.journal.vkeys]
+        journal = [str(vkey) for vkey in self.broker.keys.signer(1).vkeys]
         self.agreement = amended(founding(), {"/broker/journal": journal})
         self.agree(self.agreement, tuple(PARTIES))
         for _ in range(2):

@@ -92,7 +92,7 @@ def _audit(broker: Broker, path: Path) -> None:
     with path.open("wb") as out:
         export_bundle(broker, out, broker.clock())
     with Bundle.open(path) as bundle:
-        report = verify(bundle, broker.keys.journal.vkeys)
+        report = verify(bundle, broker.keys.signer(1).vkeys)
     path.unlink()
     assert report.violations == (), report.violations
     assert report.complete, report.unjudged
