@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
@@ -34,13 +35,13 @@ class Registering(Protocol):
         ...
 
 
-class ConsentCallsDouble:
+class ConsentCallsDouble(ABC):
     """Part of `tests.adapters.broker_double.CallsDouble`."""
 
     broker: Registering
 
-    def _do(self, name: str, act: Callable[[], Answered]) -> Answered:
-        raise NotImplementedError
+    @abstractmethod
+    def _do(self, name: str, act: Callable[[], Answered]) -> Answered: ...
 
     def register_statement(self, signed: SignedDocument, code: str | None = None) -> VerifiedReceipt:
         """Register a version of a statement, and keep the code that came with it."""

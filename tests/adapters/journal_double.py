@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -110,13 +111,13 @@ class Publishing(Protocol):
         ...
 
 
-class JournalCallsDouble:
+class JournalCallsDouble(ABC):
     """Part of `tests.adapters.broker_double.CallsDouble`."""
 
     broker: Publishing
 
-    def _do(self, name: str, act: Callable[[], Answered]) -> Answered:
-        raise NotImplementedError
+    @abstractmethod
+    def _do(self, name: str, act: Callable[[], Answered]) -> Answered: ...
 
     def checkpoint(self, shard: int) -> bytes:
         """The newest checkpoint of a shard."""

@@ -7,63 +7,26 @@ import pytest
 from sqlalchemy import text
 
 from consent.incident import FIELDS, Incident, known_terms
-from gateway.audit_bundles import export_bundle
-from gateway.erasure import ErasureError, Order, erasable, erase_consent
+from gateway.erasure import ErasureError, Order, erasable
 from gateway.store.incidents import Opened
-from journal.bundle import Bundle
 from journal.entries import read_entry
 from journal.erasures import read_erasure
-from journal.replay import verify
-from journal.report import AuditReport
 from keys.signing import SignedDocument
 from tests.builders import AUDITORS, ENVELOPE_ID, SHELTER, STATEMENT_ID, registered_statement
 from tests.gateway.emergency_world import Emergencies
-from tests.gateway.erasing import LAST_DAY, REQUEST, over
-from tests.gateway.first_day import SETTINGS, broker_keys
+from tests.gateway.erasing import erased, evidence_over, exported, openings, over, refusal_to_erase
 from tests.gateway.operator import Operator
 from tests.gateway.world import World, envelope_id, refusal_of
 
-VKEYS = broker_keys().signer(1).vkeys
 _TIMES = {"occurred": "2026-03-01", "aware": "2026-03-02", "persons": "1", "notices": "persons:2026-03-05"}
 WHOLE = Incident(**{name: _TIMES.get(name) or next(iter(known_terms(name))) for name in FIELDS})
 BY_LAW = Order("court", "court-order", by_law=True)
 
 
-def _erase(world: World, order: Order = REQUEST, statement: str = STATEMENT_ID) -> tuple[int, ...]:
-    return erase_consent(SETTINGS, world.broker.store, statement, order, world.clock())
-
-
-def _openings(world: World) -> dict[int, bytes]:
-    with world.broker.store.reading() as tx:
-        return {index: opening.entry for index, opening in tx.journal.openings(tx.journal.head().size)}
-
-
 def _erasure(world: World) -> bytes:
     """The document of the last entry."""
-    index, entry = max(_openings(world).items())
+    index, entry = max(openings(world).items())
     return read_entry(entry, index).document or b""
-
-
-def _exported(world: World, path: Path) -> AuditReport:
-    with path.open("wb") as out:
-        export_bundle(world.broker, out, world.clock())
-    with Bundle.open(path) as bundle:
-        return verify(bundle, VKEYS)
-
-
-def _late(world: World) -> None:
-    """The day after the evidence is kept no longer."""
-    world.clock.move(days=LAST_DAY + 1)
-
-
-def _refused(world: World, order: Order = REQUEST, statement: str = STATEMENT_ID) -> str:
-    before = _openings(world)
-    with pytest.raises(ErasureError) as refused:
-        _erase(world, order, statement)
-    with pytest.raises(ErasureError):
-        erasable(world.broker.store, statement, order, world.clock())
-    assert _openings(world) == before
-    return refused.value.code
 
 
 def test_the_consent_is_nowhere_in_what_auditors_get(world: World, tmp_path: Path) -> None:
@@ -75,9 +38,9 @@ def test_the_consent_is_nowhere_in_what_auditors_get(world: World, tmp_path: Pat
     auditor = world.partners[AUDITORS]
     for digest in digests:
         assert auditor.get(f"/v1/journal/documents/{digest}").status_code == 200
-    _erase(world, BY_LAW)
+    erased(world, BY_LAW)
     path = tmp_path / "after.zip"
-    report = _exported(world, path)
+    report = exported(world, path)
     assert (report.holds, report.counted.erased, report.counted.unread) == (True, len(group), 0)
     for digest in digests:
         assert refusal_of(auditor.get(f"/v1/journal/documents/{digest}")) == (404, "document-unknown")
@@ -98,7 +61,7 @@ def test_the_parties_are_shown_nothing_of_it_either(world: World) -> None:
     assert world.line.get(place).json()["state"] == "withdrawn"
     assert world.line.events()["events"] != []
     assert world.shelter.events()["events"] != []
-    _erase(world, BY_LAW)
+    erased(world, BY_LAW)
     assert refusal_of(world.line.get(place)) == (404, "consent-unknown")
     assert world.line.events()["events"] == world.shelter.events()["events"] == []
     with world.broker.store.connected() as connection:
@@ -122,7 +85,7 @@ def test_events_of_other_consents_are_still_told(world: World) -> None:
     ended = {"/id": "cs_" + "z" * 26, "/version": 2, "/prev": registered_statement(other).sha256}
     assert world.line.register({**ended, "/state": "withdrawn", "/grants": []}).status_code == 201
     before = world.line.events()["events"]
-    _erase(world, BY_LAW)
+    erased(world, BY_LAW)
     after = world.line.events()["events"]
     assert 0 < len(after) < len(before)
     assert after == before[-len(after) :]
@@ -131,17 +94,17 @@ def test_events_of_other_consents_are_still_told(world: World) -> None:
 def test_nothing_erased_is_left_in_the_file(world: World) -> None:
     """On SQLite neither the database nor its log of changes holds the bytes of an erased opening."""
     group = over(world)
-    erased = [entry for index, entry in _openings(world).items() if index in group]
-    _erase(world, BY_LAW)
+    gone = [entry for index, entry in openings(world).items() if index in group]
+    erased(world, BY_LAW)
     assert world.broker.store.empty_log()
     path = world.broker.store.engine.url.database
     if world.broker.store.engine.dialect.name == "sqlite":
         assert path is not None
         log = Path(f"{path}-wal")
         content = Path(path).read_bytes() + (log.read_bytes() if log.exists() else b"")
-        assert len(erased) == len(group)
-        assert not any(entry in content for entry in erased)
-    assert not set(group) & set(_openings(world))
+        assert len(gone) == len(group)
+        assert not any(entry in content for entry in gone)
+    assert not set(group) & set(openings(world))
 
 
 def test_a_log_that_somebody_reads_is_not_emptied_and_that_is_told(world: World) -> None:
@@ -150,7 +113,7 @@ def test_a_log_that_somebody_reads_is_not_emptied_and_that_is_told(world: World)
     store = world.broker.store
     with store.reading() as tx:
         assert tx.journal.head().size > 0
-        _erase(world, BY_LAW)
+        erased(world, BY_LAW)
         assert store.empty_log() is (store.engine.dialect.name == "postgresql")
     assert store.empty_log()
 
@@ -158,10 +121,10 @@ def test_a_log_that_somebody_reads_is_not_emptied_and_that_is_told(world: World)
 def test_evidence_in_dispute_is_not_erased(world: World) -> None:
     """While the journal is contradicted nobody erases, unless a court or an authority orders it."""
     over(world)
-    _late(world)
+    evidence_over(world)
     world.act(lambda tx, _: tx.journal.set_contradicted(contradicted=True))
-    assert _refused(world) == "erasure-journal-contradicted"
-    assert _erase(world, BY_LAW) != ()
+    assert refusal_to_erase(world) == "erasure-journal-contradicted"
+    assert erased(world, BY_LAW) != ()
 
 
 def test_an_order_says_so_in_the_journal_and_is_not_the_operators_own(world: World) -> None:
@@ -170,7 +133,7 @@ def test_an_order_says_so_in_the_journal_and_is_not_the_operators_own(world: Wor
     with pytest.raises(ErasureError) as refused:
         Order("operator", "court-order", by_law=True)
     assert refused.value.code == "erasure-not-ordered"
-    _erase(world, BY_LAW)
+    erased(world, BY_LAW)
     told = read_erasure(_erasure(world))
     assert (told.by, told.ordered) == ("court", True)
 
@@ -178,8 +141,8 @@ def test_an_order_says_so_in_the_journal_and_is_not_the_operators_own(world: Wor
 def test_an_erasure_in_its_time_is_no_order(world: World) -> None:
     """The member is there only when it says something."""
     over(world)
-    _late(world)
-    _erase(world)
+    evidence_over(world)
+    erased(world)
     assert b"ordered" not in _erasure(world)
 
 
@@ -205,10 +168,10 @@ def test_what_an_order_overrides_is_told_before(world: World, tmp_path: Path) ->
 def test_evidence_of_an_open_incident_is_not_erased(world: World) -> None:
     """Until its eight fields are complete; a court or an authority does not wait."""
     over(world)
-    _late(world)
+    evidence_over(world)
     opened = Opened("inc_a", world.clock(), ENVELOPE_ID, SHELTER, Incident(persons="1"), b"", b"")
     world.act(lambda tx, _: tx.incidents.open(opened))
-    assert _refused(world) == "erasure-incident-open"
+    assert refusal_to_erase(world) == "erasure-incident-open"
     assert erasable(world.broker.store, STATEMENT_ID, BY_LAW, world.clock()).indices
     world.act(lambda tx, _: tx.incidents.complete("inc_a", WHOLE))
-    assert _erase(world) != ()
+    assert erased(world) != ()
